@@ -174,12 +174,7 @@ export interface PodManifest extends ManifestOf<"Pod"> {
 }
 
 /** A validated object of a kind that matters here, with the API server's defaults filled in. */
-export type Manifest =
-  | ServiceManifest
-  | EndpointsManifest
-  | EndpointSliceManifest
-  | NodeManifest
-  | PodManifest;
+export type Manifest = ServiceManifest | EndpointsManifest | EndpointSliceManifest | NodeManifest | PodManifest;
 
 export type Severity = "error" | "warning";
 
@@ -407,6 +402,10 @@ export interface RenderOptions {
 export interface Line {
   readonly text: string;
   readonly origin?: Origin;
+  /** Read from the kernel and tolerated: its presence is no difference (others rely on it, or it only counts). */
+  readonly tolerated?: boolean;
+  /** 1-based position in a chain shared with others, when read from the kernel. */
+  readonly position?: number;
 }
 
 /** One element of a set or map. `value` is "" in a set. */
@@ -428,13 +427,17 @@ export type TableObject =
       readonly lines: readonly Line[];
       /** Lines that must follow all others. */
       readonly tail?: readonly Line[];
+      /** A rule of somebody else leads here, so the chain can be emptied but not deleted. */
+      readonly pinned?: boolean;
     }
   /** A chain that belongs to others, in which only these lines are ours. */
   | {
       readonly kind: "sharedChain";
       readonly name: string;
-      /** Wanted: in the order of insertion at the head. Read: ours only, with their 1-based positions. */
-      readonly lines: readonly (Line & { readonly position?: number })[];
+      /** Wanted: in the order of insertion at the head. Read: ours only, in the kernel's order. */
+      readonly lines: readonly Line[];
+      /** Whether it also holds lines of others (or is theirs), so that it must stay. */
+      readonly foreign?: boolean;
     }
   | {
       readonly kind: "set" | "map";
@@ -500,7 +503,12 @@ export type Runner = (command: Command) => Promise<CommandResult>;
 export type ApplyResult =
   | { readonly kind: "unchanged" }
   | { readonly kind: "applied"; readonly changes: readonly Change[] }
-  | { readonly kind: "refused"; readonly reason: string; readonly origin: Origin | undefined; readonly rolledBack: boolean };
+  | {
+      readonly kind: "refused";
+      readonly reason: string;
+      readonly origin: Origin | undefined;
+      readonly rolledBack: boolean;
+    };
 
 /** A new packet, as it is seen first. */
 export interface Packet {
@@ -549,9 +557,10 @@ export interface Backend {
   render(ruleset: Ruleset, options: RenderOptions): readonly Table[];
   /** Reads the tool's listing into the same shape; what is not ours is left out. */
   read(listing: string, family: Family): readonly Table[];
-  /** Whether two texts of a line in this object mean the same although they differ. */
-  equivalent(object: string, wanted: string, found: string): boolean;
-  transaction(family: Family, changes: readonly Change[]): Transaction;
+  /** A form of a line's text in which two that mean the same are equal; asked only where the texts differ. */
+  comparable(object: string, text: string): string;
+  /** `flavour` as in `commands`: what is quick for one tool may be slow for another. */
+  transaction(family: Family, changes: readonly Change[], flavour: string): Transaction;
   /** `flavour`: "nft" or "legacy" for iptables; the nft program for nftables. */
   commands(family: Family, flavour: string): KernelCommands;
 }

@@ -1,0 +1,5 @@
+import type { Backend, BackendName } from "../types.ts";
+import { iptables } from "./iptables/index.ts";
+
+/** Every way to write the rules, by name. */
+export const backends: Readonly<Partial<Record<BackendName, Backend>>> = { iptables };

@@ -1,0 +1,31 @@
+import type { Backend, Command, Family, KernelCommands, TransactionStep } from "../../types.ts";
+import { comparable, read } from "./read.ts";
+import { render } from "./render.ts";
+import { transaction } from "./transaction.ts";
+
+/** Seconds to wait for the xtables lock, as kube-proxy does. */
+const LOCK_SECONDS = "5";
+const PROGRAMS = { ipv4: "iptables", ipv6: "ip6tables" } as const;
+const FAILED_LINE = /line:? (\d+)/i;
+
+function commands(family: Family, flavour: string): KernelCommands {
+  const program = `${PROGRAMS[family]}-${flavour}`;
+  const restore = (step: TransactionStep, ...more: readonly string[]): Command => ({
+    program: `${program}-restore`,
+    args: ["--noflush", "-w", LOCK_SECONDS, ...more],
+    input: step.text,
+  });
+  return {
+    // mangle holds the hints of a kubelet.
+    list: ["mangle", "filter", "nat"].map((table) => ({ program: `${program}-save`, args: ["-t", table] })),
+    check: (step) => restore(step, "--test"),
+    apply: (step) => restore(step),
+    failedLine: (stderr) => {
+      const line = FAILED_LINE.exec(stderr)?.[1];
+      return line === undefined ? undefined : Number(line);
+    },
+  };
+}
+
+/** kube-proxy's iptables mode; flavours "nft" and "legacy". */
+export const iptables: Backend = { name: "iptables", render, read, comparable, transaction, commands };

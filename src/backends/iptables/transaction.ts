@@ -1,0 +1,166 @@
+import type { Change, Family, Line, Origin, TableObject, Transaction, TransactionStep } from "../../types.ts";
+
+/**
+ * Above this many chains a restore is split into several COMMIT sections when iptables-nft takes it: with
+ * --noflush its time grows with the square of the chains that one section names. iptables-legacy writes the whole
+ * table at every COMMIT, so it gets one section.
+ */
+const CHAINS_PER_SECTION = 500;
+
+/** One `iptables-restore --noflush` input, and the one that takes it back. */
+export function transaction(family: Family, changes: readonly Change[], flavour: string): Transaction {
+  return {
+    backend: "iptables",
+    family,
+    steps: stepsOf(changes, flavour),
+    undo: stepsOf(changes.map(reversed), flavour),
+  };
+}
+
+function reversed(change: Change): Change {
+  return { ...change, before: change.after, after: change.before, removed: change.added, added: change.removed };
+}
+
+function stepsOf(changes: readonly Change[], flavour: string): readonly TransactionStep[] {
+  if (changes.length === 0) return [];
+  const input = new RestoreInput();
+  for (const table of ["filter", "nat"]) {
+    const orders = changes.filter((change) => change.table === table).flatMap(ordersOf);
+    const limit = flavour === "nft" ? CHAINS_PER_SECTION : Number.POSITIVE_INFINITY;
+    for (const section of sectionsOf(orders, limit)) input.addSection(table, section);
+  }
+  return [{ text: input.text(), origins: input.origins }];
+}
+
+// ── What is to be done, chain by chain ───────────────────────────────────────────────────────────
+
+/** Everything one section does about one chain. */
+interface Order {
+  /** Targets before what leads to them; deletions last, the other way round. */
+  readonly rank: number;
+  /** The chain to be created or emptied. */
+  readonly declare?: string;
+  readonly rules: readonly Line[];
+}
+
+/** Ranks of chains that are written: none leads to one of a higher rank. */
+const RANKS: readonly (readonly [string, number])[] = [
+  ["KUBE-SEP-", 1],
+  ["KUBE-SVC-", 2],
+  ["KUBE-SVL-", 2],
+  ["KUBE-EXT-", 3],
+  ["KUBE-FW-", 4],
+  ["KUBE-NODEPORTS", 5],
+  ["KUBE-SERVICES", 6],
+];
+const JUMP_RANK = 7;
+const DELETION_RANK = 20;
+
+function rankOf(chain: string): number {
+  return RANKS.find(([prefix]) => chain.startsWith(prefix))?.[1] ?? 0;
+}
+
+function ordersOf(change: Change): readonly Order[] {
+  const { before, after, name } = change;
+  if ((after ?? before)?.kind === "sharedChain") return sharedOrders(change);
+  if (after === undefined) return [deletion(name)];
+  if (before !== undefined && isSmall(before, after, change)) {
+    return [{ rank: rankOf(name), rules: [...deleted(name, change.removed), ...inserted(name, change.added)] }];
+  }
+  return [{ rank: rankOf(name), declare: name, rules: appended(name, after) }];
+}
+
+function deletion(chain: string): Order {
+  return { rank: DELETION_RANK - rankOf(chain), declare: chain, rules: [{ text: `-X ${chain}` }] };
+}
+
+/** Jumps go in at the head, in their order; a jump that is put back goes where it was. */
+function sharedOrders({ name, before, after, removed, added }: Change): readonly Order[] {
+  const inserts = added.map((line) => insertion(name, line));
+  const jumps: Order = { rank: JUMP_RANK, rules: [...deleted(name, removed), ...inserts] };
+  const isOurs = name.startsWith("KUBE-");
+  if (isOurs && before === undefined) return [{ rank: 0, declare: name, rules: inserts }];
+  if (isOurs && after === undefined) return [deletion(name)];
+  return [jumps];
+}
+
+function insertion(chain: string, { text, position, origin }: Line): Line {
+  return lineOf(position === undefined ? `-I ${chain} ${text}` : `-I ${chain} ${position} ${text}`, origin);
+}
+
+function deleted(chain: string, lines: readonly Line[]): readonly Line[] {
+  return lines.map(({ text, origin }) => lineOf(`-D ${chain} ${text}`, origin));
+}
+
+function inserted(chain: string, lines: readonly Line[]): readonly Line[] {
+  return lines.map(({ text, origin }) => lineOf(`-I ${chain} ${text}`, origin));
+}
+
+function appended(chain: string, object: TableObject): readonly Line[] {
+  if (object.kind !== "chain") return [];
+  const rules: Line[] = [];
+  for (const line of object.lines) rules.push(lineOf(`-A ${chain} ${line.text}`, line.origin));
+  for (const line of object.tail ?? []) rules.push(lineOf(`-A ${chain} ${line.text}`, line.origin));
+  return rules;
+}
+
+function lineOf(text: string, origin: Origin | undefined): Line {
+  return origin === undefined ? { text } : { text, origin };
+}
+
+/** Whether taking out and putting in single rules says less than writing the whole chain, and keeps counters. */
+function isSmall(before: TableObject, after: TableObject, { removed, added }: Change): boolean {
+  if (before.kind !== "chain" || after.kind !== "chain" || after.ordered) return false;
+  const sameTail = textsOf(before.tail) === textsOf(after.tail);
+  return sameTail && (removed.length + added.length) * 4 <= after.lines.length;
+}
+
+function textsOf(lines: readonly Line[] = []): string {
+  return lines.map(({ text }) => text).join("\n");
+}
+
+// ── Sections ─────────────────────────────────────────────────────────────────────────────────────
+
+/** Orders in the sequence of their ranks, cut where a section is full; few chains need one section only. */
+function sectionsOf(orders: readonly Order[], limit: number): readonly (readonly Order[])[] {
+  if (orders.length === 0) return [];
+  const sorted = orders.toSorted((a, b) => a.rank - b.rank);
+  if (sorted.length <= limit) return [sorted];
+  const sections: Order[][] = [];
+  let section: Order[] = [];
+  for (const order of sorted) {
+    if (section.length >= limit) {
+      sections.push(section);
+      section = [];
+    }
+    section.push(order);
+  }
+  return [...sections, section];
+}
+
+/** Text under construction, with who caused each line. */
+class RestoreInput {
+  readonly #lines: string[] = [];
+  readonly origins: (Origin | undefined)[] = [];
+
+  addSection(table: string, orders: readonly Order[]): void {
+    this.#push(`*${table}`, undefined);
+    for (const { declare } of orders) {
+      if (declare !== undefined) this.#push(`:${declare} - [0:0]`, undefined);
+    }
+    for (const { rules } of orders) {
+      for (const { text, origin } of rules) this.#push(text, origin);
+    }
+    this.#push("COMMIT", undefined);
+  }
+
+  text(): string {
+    return `${this.#lines.join("\n")}\n`;
+  }
+
+  #push(text: string, origin: Origin | undefined): void {
+    this.#lines.push(text);
+    this.origins.push(origin);
+  }
+}
+
