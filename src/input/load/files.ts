@@ -1,0 +1,134 @@
+import { open, readdir, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Diagnostic } from "../../types.ts";
+import { quote, textError } from "./finding.ts";
+
+/** One input, read whole. */
+export interface InputFile {
+  /** As it will be shown: the user's path, or "-". */
+  readonly name: string;
+  readonly bytes: Buffer;
+  /** Found by looking through a directory rather than named by the user. */
+  readonly fromDirectory: boolean;
+  /** A regular file: it can be read again when a position is wanted. */
+  readonly rereadable: boolean;
+}
+
+export type ReadResult = InputFile | Diagnostic;
+
+/** Node cannot hold a longer text in one string. */
+const LARGEST_FILE = 512 * 1024 * 1024 - 64;
+const CHUNK = 4 * 1024 * 1024;
+const MANIFEST_NAME = /\.(?:ya?ml|json)$/i;
+
+/**
+ * Reads the inputs one after the other: files, directories (recursively, entries in bytewise order, hidden ones
+ * passed over, no directory twice) and "-" for standard input. What cannot be read comes out as a diagnostic.
+ */
+export async function* readInputs(
+  inputs: readonly string[],
+  stdin: (() => Promise<string | Uint8Array>) | undefined,
+): AsyncGenerator<ReadResult> {
+  const seen = new Set<string>();
+  for (const input of inputs) {
+    if (input === "-") yield await readStdin(stdin);
+    else yield* readPath(input, false, seen);
+  }
+}
+
+async function readStdin(stdin: (() => Promise<string | Uint8Array>) | undefined): Promise<ReadResult> {
+  if (stdin === undefined) {
+    return textError("input-unreadable", at("-"), "standard input is not available here", "name a file instead");
+  }
+  const content = await stdin();
+  const bytes = typeof content === "string" ? Buffer.from(content) : Buffer.from(content);
+  return { name: "-", bytes, fromDirectory: false, rereadable: false };
+}
+
+async function* readPath(path: string, fromDirectory: boolean, seen: Set<string>): AsyncGenerator<ReadResult> {
+  try {
+    const status = await stat(path);
+    if (!status.isDirectory()) {
+      yield { name: path, bytes: await readCapped(path), fromDirectory, rereadable: status.isFile() };
+      return;
+    }
+    const real = await realpath(path);
+    if (seen.has(real)) return;
+    seen.add(real);
+  } catch (error) {
+    yield unreadable(path, error);
+    return;
+  }
+  yield* readDirectory(path, seen);
+}
+
+async function* readDirectory(path: string, seen: Set<string>): AsyncGenerator<ReadResult> {
+  let found = false;
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) {
+      // Hidden entries are version control, editor swap files and the targets of mounted ConfigMaps.
+      if (entry.name.startsWith(".")) continue;
+      const child = join(path, entry.name);
+      const directory = entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToDirectory(child)));
+      if (!directory && !MANIFEST_NAME.test(entry.name)) continue;
+      found = true;
+      yield* readPath(child, true, seen);
+    }
+  } catch (error) {
+    yield unreadable(path, error);
+    return;
+  }
+  if (!found) {
+    const message = `no .yaml, .yml or .json file in directory ${quote(path)}`;
+    yield textError("input-empty", at(path), message, "name the directory that holds the manifests");
+  }
+}
+
+async function leadsToDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false; // A dangling link is read as a file, which then reports why it cannot be.
+  }
+}
+
+/** Reads to the end, also from pipes and devices whose size is not known before, but never without bound. */
+async function readCapped(path: string): Promise<Buffer> {
+  const file = await open(path, "r");
+  try {
+    const size = (await file.stat()).size;
+    if (size > LARGEST_FILE) throw new RangeError("file is larger than 512 MiB");
+    if (size > 0) return await file.readFile();
+    const chunks: Buffer[] = [];
+    for (let total = 0; ; ) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, null);
+      if (bytesRead === 0) return Buffer.concat(chunks);
+      chunks.push(buffer.subarray(0, bytesRead));
+      total += bytesRead;
+      if (total > LARGEST_FILE) throw new RangeError("input is larger than 512 MiB");
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function unreadable(path: string, error: unknown): Diagnostic {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: "there is no such file or directory",
+    EACCES: "permission denied",
+    ELOOP: "symbolic links lead in a circle",
+    ENAMETOOLONG: "the name is too long",
+  };
+  const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
+  const hint = /^https?:\/\//.test(path)
+    ? "addresses are not fetched: download the manifest and name the file"
+    : "check the path and its permissions";
+  return textError("input-unreadable", at(path), `cannot read ${quote(path)}: ${reason}`, hint);
+}
+
+function at(file: string): { readonly file: string; readonly document: number } {
+  return { file, document: 0 };
+}

@@ -1,0 +1,224 @@
+/**
+ * JSON beyond what JSON.parse tells: where an error is, which keys are given twice, where a field stands, and
+ * several values one after the other. Only the pre-scan runs on every input; the rest runs when something is wrong.
+ */
+
+export interface JsonShape {
+  /** Colons outside strings: the number of keys as written. */
+  readonly keys: number;
+  readonly depth: number;
+}
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+const COLON = 58;
+const OPEN_BRACE = 123;
+const OPEN_BRACKET = 91;
+const CLOSE_BRACE = 125;
+const CLOSE_BRACKET = 93;
+
+/** Counts keys and depth in one pass over the bytes, before anything is parsed. */
+export function jsonShape(bytes: Uint8Array): JsonShape {
+  let keys = 0;
+  let depth = 0;
+  let deepest = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      for (at++; at < bytes.length && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+    } else if (byte === COLON) keys++;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      depth++;
+      if (depth > deepest) deepest = depth;
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
+  }
+  return { keys, depth: deepest };
+}
+
+/** Keys in a parsed value: fewer than were written when a key was given twice. */
+export function countKeys(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const element of value) if (typeof element === "object") count += countKeys(element);
+    return count;
+  }
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const key in fields) {
+    count++;
+    const inner = fields[key];
+    if (typeof inner === "object") count += countKeys(inner);
+  }
+  return count;
+}
+
+/** What is wrong at an offset of the text. */
+export interface JsonProblem {
+  readonly kind: "syntax" | "duplicate";
+  readonly offset: number;
+  readonly found: string;
+}
+
+/** One value of the text: [start, end). */
+export interface JsonRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export type JsonScan = { readonly values: readonly JsonRange[]; readonly problem: JsonProblem | undefined };
+
+const LITERAL = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.+-])/y;
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+const SPACE = /[ \t\r\n]*/y;
+const SEPARATOR = /---[ \t]*(?:\r?\n|$)/y;
+
+/** Reads JSON strictly and finds the first problem, duplicate keys included. Depth must have been checked. */
+class Scanner {
+  at = 0;
+  problem: JsonProblem | undefined;
+
+  constructor(private readonly text: string) {}
+
+  space(): void {
+    SPACE.lastIndex = this.at;
+    SPACE.exec(this.text);
+    this.at = SPACE.lastIndex;
+  }
+
+  token(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.at;
+    const token = pattern.exec(this.text)?.[0];
+    if (token !== undefined) this.at += token.length;
+    return token;
+  }
+
+  /** A string with its quotes. A loop: a pattern would need a stack as long as the string. */
+  string(): string | undefined {
+    const start = this.at;
+    if (this.text[start] !== '"') return undefined;
+    this.at++;
+    for (;;) {
+      const code = this.text.charCodeAt(this.at);
+      if (code === QUOTE) {
+        this.at++;
+        return this.text.slice(start, this.at);
+      }
+      if (code === BACKSLASH) {
+        if (this.token(ESCAPE) === undefined) return undefined;
+      } else if (!(code >= 32)) return undefined;
+      else this.at++;
+    }
+  }
+
+  fail(kind: JsonProblem["kind"] = "syntax", offset = this.at, found = this.text.slice(offset, offset + 1)): false {
+    this.problem ??= { kind, offset, found };
+    return false;
+  }
+
+  /** Skips one value; false at a problem. */
+  value(): boolean {
+    this.space();
+    const first = this.text[this.at];
+    if (first === "{") return this.object();
+    if (first === "[") return this.array();
+    return (first === '"' ? this.string() : this.token(LITERAL)) !== undefined || this.fail();
+  }
+
+  private array(): boolean {
+    this.at++;
+    this.space();
+    if (this.text[this.at] === "]") return this.close();
+    do {
+      if (!this.value()) return false;
+      this.space();
+    } while (this.text[this.at] === "," && this.close());
+    return this.text[this.at] === "]" ? this.close() : this.fail();
+  }
+
+  private object(): boolean {
+    const keys = new Set<string>();
+    return this.members((key, offset) => {
+      if (keys.has(key)) this.fail("duplicate", offset, key);
+      keys.add(key);
+      return this.value();
+    });
+  }
+
+  /** Calls back after each colon; stops when that returns false. */
+  members(onMember: (key: string, offset: number) => boolean): boolean {
+    this.at++;
+    this.space();
+    if (this.text[this.at] === "}") return this.close();
+    do {
+      this.space();
+      const offset = this.at;
+      const token = this.string();
+      if (token === undefined) return this.fail();
+      this.space();
+      if (this.text[this.at] !== ":") return this.fail();
+      this.at++;
+      if (!onMember(JSON.parse(token) as string, offset)) return false;
+      this.space();
+    } while (this.text[this.at] === "," && this.close());
+    return this.text[this.at] === "}" ? this.close() : this.fail();
+  }
+
+  private close(): true {
+    this.at++;
+    return true;
+  }
+
+  /** Moves to a member or element of the value here; its offset, or undefined when there is none. */
+  descend(step: string | number): number | undefined {
+    this.space();
+    if (typeof step === "number") return this.text[this.at] === "[" ? this.element(step) : undefined;
+    if (this.text[this.at] !== "{") return undefined;
+    let found: number | undefined;
+    this.members((key, offset) => {
+      if (key !== step) return this.value();
+      found = offset;
+      return false;
+    });
+    return found;
+  }
+
+  private element(index: number): number | undefined {
+    this.at++;
+    for (let passed = 0; passed < index; passed++) {
+      if (!this.value()) return undefined;
+      this.space();
+      if (this.text[this.at] !== ",") return undefined;
+      this.at++;
+    }
+    this.space();
+    return this.text[this.at] === "]" ? undefined : this.at;
+  }
+}
+
+/** All values of a text that holds one or more, with nothing or a line `---` between them. */
+export function scanJson(text: string): JsonScan {
+  const scanner = new Scanner(text);
+  const values: JsonRange[] = [];
+  for (;;) {
+    scanner.space();
+    while (text[scanner.at] === "-" && scanner.token(SEPARATOR) !== undefined) scanner.space();
+    if (scanner.at >= text.length) return { values, problem: scanner.problem };
+    const start = scanner.at;
+    if (!scanner.value()) return { values, problem: scanner.problem };
+    values.push({ start, end: scanner.at });
+  }
+}
+
+/** Offset of a field for a path from the value that starts at `start`; the nearest parent when it is missing. */
+export function offsetInJson(text: string, start: number, path: readonly (string | number)[]): number {
+  const scanner = new Scanner(text);
+  scanner.at = start;
+  scanner.space();
+  let found = scanner.at;
+  for (const step of path) {
+    const offset = scanner.descend(step);
+    if (offset === undefined) return found;
+    found = offset;
+  }
+  return found;
+}

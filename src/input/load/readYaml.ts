@@ -1,0 +1,87 @@
+import type { Diagnostic, Document, Source } from "../../types.ts";
+import { itemDocument, listHeader, takeApart } from "./apart.ts";
+import { positionAt } from "./encoding.ts";
+import { textError } from "./finding.ts";
+import type { TextResult } from "./record.ts";
+import { type ItemRanges, splitYaml, type YamlRange } from "./split.ts";
+import { parseYaml, type YamlProblem } from "./yaml.ts";
+
+/** Above this size a List is never parsed in one go, even when one of its items cannot be read alone. */
+const LARGEST_WHOLE = 8 * 1024 * 1024;
+
+interface Reader {
+  readonly file: string;
+  readonly bytes: Buffer;
+  readonly maxAliases: number;
+  readonly documents: Document[];
+  readonly diagnostics: Diagnostic[];
+  readonly ranges: YamlRange[];
+}
+
+/** Reads YAML: document by document, and item by item where a document is a List. */
+export function readYaml(file: string, bytes: Buffer, keep: Buffer | undefined, maxAliases: number): TextResult {
+  const reader: Reader = { file, bytes, maxAliases, documents: [], diagnostics: [], ranges: [] };
+  const { documents, problem } = splitYaml(bytes);
+  for (const range of documents) readRange(reader, range);
+  if (problem !== undefined) {
+    const source: Source = { file, document: documents.length, ...positionAt(bytes, problem.offset) };
+    reader.diagnostics.push(problem.kind === "separator" ? badSeparator(source) : directive(source));
+  }
+  const record = { name: file, format: "yaml", documents: reader.ranges, bytes: keep } as const;
+  return { documents: reader.documents, diagnostics: reader.diagnostics, record };
+}
+
+function badSeparator(source: Source): Diagnostic {
+  const message = "a line that starts with --- or ... may hold nothing else but a comment";
+  return textError("separator-junk", source, message, "put what follows on a line of its own");
+}
+
+function directive(source: Source): Diagnostic {
+  return textError("yaml-directive", source, "YAML directives (%YAML, %TAG) are not read", "remove the line");
+}
+
+function readRange(reader: Reader, range: YamlRange): void {
+  const source: Source = { file: reader.file, document: reader.ranges.length };
+  // An alias may point from one item into another, so with aliases allowed the document stays whole.
+  if (range.items !== undefined && reader.maxAliases === 0) {
+    const mark = [reader.documents.length, reader.diagnostics.length] as const;
+    if (readItems(reader, range, range.items, source)) {
+      reader.ranges.push(range);
+      return;
+    }
+    reader.documents.length = mark[0];
+    reader.diagnostics.length = mark[1];
+  }
+  reader.ranges.push({ ...range, items: undefined });
+  const result = parseYaml(reader.bytes.toString("utf8", range.start, range.end), reader.maxAliases);
+  if ("problem" in result) reader.diagnostics.push(problemDiagnostic(source, result.problem, range.line));
+  else takeApart(result.value, source, (document) => reader.documents.push(document));
+}
+
+/** Reads a List piece by piece; false when it must be read whole after all. */
+function readItems(reader: Reader, range: YamlRange, items: ItemRanges, source: Source): boolean {
+  const { bytes, documents } = reader;
+  const firstStart = items.starts[0] ?? range.end;
+  const shell = bytes.toString("utf8", range.start, firstStart) + bytes.toString("utf8", items.end, range.end);
+  const parsed = parseYaml(shell, 0);
+  const header = "value" in parsed ? listHeader(parsed.value) : undefined;
+  if (header === undefined) return false;
+  const mayReadWhole = range.end - range.start <= LARGEST_WHOLE;
+  for (let item = 0; item < items.starts.length; item++) {
+    const text = bytes.toString("utf8", items.starts[item], items.starts[item + 1] ?? items.end);
+    const result = parseYaml(text, 0);
+    const itemSource: Source = { ...source, item };
+    if ("problem" in result) {
+      if (mayReadWhole) return false;
+      reader.diagnostics.push(problemDiagnostic(itemSource, result.problem, items.lines[item] ?? range.line));
+    } else if (Array.isArray(result.value) && result.value.length === 1) {
+      documents.push(itemDocument(header, result.value[0], itemSource));
+    } else return false;
+  }
+  return true;
+}
+
+function problemDiagnostic(source: Source, problem: YamlProblem, firstLine: number): Diagnostic {
+  const position = { ...source, line: firstLine + problem.line, column: problem.column + 1 };
+  return textError(problem.code, position, problem.message, problem.hint);
+}

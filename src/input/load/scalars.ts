@@ -1,0 +1,92 @@
+import { defineMappingTag, defineScalarTag, FAILSAFE_SCHEMA, mapTag, mergeTag, NOT_RESOLVED } from "js-yaml";
+
+/**
+ * Plain YAML scalars as kubectl reads them. It follows neither YAML 1.1 nor 1.2: `0644` is octal and `yes` is a
+ * boolean (1.1), but `22:22` and dates stay text, and `0o644` is octal too (1.2). Numbers that a JavaScript
+ * number cannot hold exactly are refused, since rounding one would write another port than was asked for.
+ */
+
+/** A scalar that reads as a number but has no exact value here. */
+export class NumberRangeError extends Error {
+  override readonly name = "NumberRangeError";
+  constructor(readonly text: string) {
+    super(`number ${text} is out of range`);
+  }
+}
+
+const TRUE = new Set(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"]);
+const FALSE = new Set(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"]);
+const NULL = new Set(["", "~", "null", "Null", "NULL"]);
+const INTEGER = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|([1-9][0-9]*|0))$/;
+const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
+const NOT_FINITE = /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
+const DIGITS = [..."0123456789"];
+
+function integerOf(match: RegExpExecArray): number {
+  const [, sign, hex, binary, octal, decimal] = match;
+  const magnitude =
+    hex !== undefined
+      ? Number.parseInt(hex, 16)
+      : binary !== undefined
+        ? Number.parseInt(binary, 2)
+        : octal !== undefined
+          ? Number.parseInt(octal, 8)
+          : Number(decimal);
+  // 0 - x rather than -x: a negative zero would be printed back as "-0".
+  return sign === "-" ? 0 - magnitude : magnitude;
+}
+
+/** The number that a plain scalar stands for, or undefined when it is text. Throws NumberRangeError. */
+export function numberOf(source: string): number | undefined {
+  if (NOT_FINITE.test(source)) throw new NumberRangeError(source);
+  // kubectl drops underscores before it looks at digits, but not in front of a leading point.
+  const plain = source.startsWith(".") || !source.includes("_") ? source : source.replaceAll("_", "");
+  const integer = INTEGER.exec(plain);
+  const value = integer !== null ? integerOf(integer) : FLOAT.test(plain) ? Number(plain) : undefined;
+  if (value !== undefined && !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) throw new NumberRangeError(source);
+  return value;
+}
+
+const nullTag = defineScalarTag("tag:yaml.org,2002:null", {
+  implicit: true,
+  implicitFirstChars: ["", "~", "n", "N"],
+  resolve: (source) => (NULL.has(source) ? null : NOT_RESOLVED),
+  identify: () => false,
+});
+
+const boolTag = defineScalarTag("tag:yaml.org,2002:bool", {
+  implicit: true,
+  implicitFirstChars: [..."yYnNtTfFoO"],
+  resolve: (source) => (TRUE.has(source) ? true : FALSE.has(source) ? false : NOT_RESOLVED),
+  identify: () => false,
+});
+
+const intTag = defineScalarTag("tag:yaml.org,2002:int", {
+  implicit: true,
+  implicitFirstChars: [...DIGITS, "-", "+", "."],
+  resolve: (source, isExplicit) => {
+    const value = numberOf(source);
+    return value === undefined || (isExplicit && !Number.isInteger(value)) ? NOT_RESOLVED : value;
+  },
+  identify: () => false,
+});
+
+const floatTag = defineScalarTag("tag:yaml.org,2002:float", {
+  resolve: (source) => numberOf(source) ?? NOT_RESOLVED,
+  identify: () => false,
+});
+
+/** Ordinary objects, but without null keys; `__proto__` is a key like any other and is reported later. */
+const objectTag = defineMappingTag<Record<string, unknown>>("tag:yaml.org,2002:map", {
+  create: () => ({}),
+  identify: () => false,
+  has: mapTag.has,
+  keys: mapTag.keys,
+  get: mapTag.get,
+  addPair: (carrier, key, value) => {
+    if (key === null) return "null is not a field name";
+    return mapTag.addPair(carrier, key, value);
+  },
+});
+
+export const KUBECTL_SCHEMA = FAILSAFE_SCHEMA.withTags(nullTag, boolTag, intTag, floatTag, mergeTag, objectTag);

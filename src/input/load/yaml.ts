@@ -1,0 +1,186 @@
+import {
+  constructFromEvents,
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  YAMLException,
+} from "js-yaml";
+import { quote } from "./finding.ts";
+import { KUBECTL_SCHEMA, NumberRangeError } from "./scalars.ts";
+
+/** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */
+export interface YamlProblem {
+  readonly code: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export type YamlResult = { readonly value: unknown } | { readonly problem: YamlProblem };
+
+const MAX_DEPTH = 100;
+const MAX_MERGE_KEYS = 10_000;
+
+/** Parses text that holds one document. Never throws, whatever the text. */
+export function parseYaml(text: string, maxAliases: number): YamlResult {
+  let events: Event[] = [];
+  try {
+    events = parseEvents(text, { maxDepth: MAX_DEPTH });
+    const options = { source: text, schema: KUBECTL_SCHEMA, maxTotalMergeKeys: MAX_MERGE_KEYS, maxAliases };
+    const values = constructFromEvents(events, options);
+    if (values.length > 1)
+      return { problem: problemAt(text, 0, "more than one document", "put --- between documents") };
+    const value = values[0] ?? null;
+    if (maxAliases > 0 && isCyclic(value, new Set())) {
+      return { problem: problemAt(text, 0, "an alias contains itself", "write the value out", "alias-forbidden") };
+    }
+    return { value };
+  } catch (error) {
+    return { problem: describe(text, events, error) };
+  }
+}
+
+function isCyclic(value: unknown, above: Set<object>): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (above.has(value)) return true;
+  above.add(value);
+  const found = Object.values(value).some((inner) => isCyclic(inner, above));
+  above.delete(value);
+  return found;
+}
+
+function problemAt(text: string, offset: number, message: string, hint: string, code = "yaml-syntax"): YamlProblem {
+  const before = text.slice(0, offset);
+  const lineStart = before.lastIndexOf("\n") + 1;
+  const line = lineStart === 0 ? 0 : (before.match(/\n/g)?.length ?? 0);
+  return { code, line, column: offset - lineStart, message, hint };
+}
+
+function describe(text: string, events: readonly Event[], error: unknown): YamlProblem {
+  if (error instanceof NumberRangeError) return numberProblem(text, events, error);
+  if (!(error instanceof YAMLException)) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return problemAt(text, 0, `the document cannot be read: ${reason}`, "simplify the document");
+  }
+  const offset = error.mark?.position ?? 0;
+  const { code, message, hint } = explain(error.reason, text, offset);
+  return problemAt(text, offset, message, hint, code);
+}
+
+function numberProblem(text: string, events: readonly Event[], error: NumberRangeError): YamlProblem {
+  const scalar = events.find(
+    (event) =>
+      event.type === EVENT_ID.SCALAR &&
+      (event.style === SCALAR_STYLE.PLAIN || event.tagStart >= 0) &&
+      getScalarValue(text, event) === error.text,
+  );
+  const offset = scalar?.type === EVENT_ID.SCALAR ? scalar.valueStart : 0;
+  const message = `number ${quote(error.text)} is not finite, or too large to be exact`;
+  return problemAt(text, offset, message, "put the value in quotes if it is meant as text", "number-out-of-range");
+}
+
+function explain(reason: string, text: string, offset: number): { code: string; message: string; hint: string } {
+  if (reason === "duplicated mapping key") {
+    const key = /^(?:"[^"\n]*"|'[^'\n]*'|[^:\n]*)/.exec(text.slice(offset))?.[0].trim() ?? "";
+    return {
+      code: "duplicate-key",
+      message: `key ${quote(key)} is already set in this mapping`,
+      hint: "keep one of the two",
+    };
+  }
+  if (reason.startsWith("aliases exceeded")) {
+    const message = "YAML aliases (*name) are not followed, since a few of them can stand for gigabytes";
+    return { code: "alias-forbidden", message, hint: "write the value out in both places" };
+  }
+  if (reason.startsWith("nesting exceeded")) {
+    return {
+      code: "nesting-too-deep",
+      message: `nested deeper than ${MAX_DEPTH} levels`,
+      hint: "no Kubernetes object is this deep",
+    };
+  }
+  if (reason === "null is not a field name") {
+    return { code: "null-key", message: "a field name is empty or null", hint: "name the field, or quote the name" };
+  }
+  if (reason.includes("complex keys")) {
+    return { code: "null-key", message: "a list or mapping cannot be a field name", hint: "use a plain name" };
+  }
+  if (reason.startsWith("unknown") && reason.includes("tag")) {
+    return { code: "yaml-tag", message: `YAML ${reason}`, hint: "remove the tag (the word with !)" };
+  }
+  return { code: "yaml-syntax", message: `YAML: ${reason}`, hint: syntaxHint(reason, text, offset) };
+}
+
+function syntaxHint(reason: string, text: string, offset: number): string {
+  if (text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset + 1).includes("\t"))
+    return "indent with spaces, not with tabs";
+  if (/indent/.test(reason)) return "line up the fields of one object with spaces";
+  return "check quotes, colons and indentation on this line and the one before";
+}
+
+/** Offset of a node in the text, for a path of field names and list indices; the nearest parent when it is missing. */
+export function offsetInYaml(text: string, path: readonly (string | number)[]): number | undefined {
+  let events: Event[];
+  try {
+    events = parseEvents(text, { maxDepth: MAX_DEPTH });
+  } catch {
+    return undefined;
+  }
+  const walker = { events, at: events[0]?.type === EVENT_ID.DOCUMENT ? 1 : 0 };
+  let found = offsetOf(events[walker.at]);
+  for (const step of path) {
+    const keyOffset = descend(walker, text, step);
+    if (keyOffset === undefined) return found;
+    found = keyOffset;
+  }
+  return found;
+}
+
+interface Walker {
+  readonly events: readonly Event[];
+  at: number;
+}
+
+function offsetOf(event: Event | undefined): number | undefined {
+  if (event === undefined) return undefined;
+  if (event.type === EVENT_ID.SCALAR) return event.valueStart >= 0 ? event.valueStart : undefined;
+  if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) return event.start;
+  return undefined;
+}
+
+/** Moves to the child; returns the offset of its key (or of the list element), or undefined when there is none. */
+function descend(walker: Walker, text: string, step: string | number): number | undefined {
+  const event = walker.events[walker.at];
+  if (event?.type === EVENT_ID.SEQUENCE && typeof step === "number") {
+    walker.at++;
+    for (let index = 0; index < step && !isPop(walker); index++) skip(walker);
+    return isPop(walker) ? undefined : offsetOf(walker.events[walker.at]);
+  }
+  if (event?.type !== EVENT_ID.MAPPING) return undefined;
+  walker.at++;
+  while (!isPop(walker)) {
+    const key = walker.events[walker.at];
+    const isKey = key?.type === EVENT_ID.SCALAR && getScalarValue(text, key) === String(step);
+    skip(walker);
+    if (isKey) return offsetOf(key);
+    skip(walker);
+  }
+  return undefined;
+}
+
+function isPop(walker: Walker): boolean {
+  const event = walker.events[walker.at];
+  return event === undefined || event.type === EVENT_ID.POP;
+}
+
+function skip(walker: Walker): void {
+  for (let depth = 0; walker.at < walker.events.length; ) {
+    const type = walker.events[walker.at++]?.type;
+    if (type === EVENT_ID.MAPPING || type === EVENT_ID.SEQUENCE || type === EVENT_ID.DOCUMENT) depth++;
+    else if (type === EVENT_ID.POP) depth--;
+    if (depth === 0) return;
+  }
+}
