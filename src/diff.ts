@@ -44,7 +44,11 @@ function diffTable(
 
 type Difference = Pick<Change, "before" | "after" | "removed" | "added">;
 
-function differenceOf(comparable: Comparable, before: TableObject | undefined, after: TableObject): Difference | undefined {
+function differenceOf(
+  comparable: Comparable,
+  before: TableObject | undefined,
+  after: TableObject,
+): Difference | undefined {
   if (before === undefined) return { before, after, removed: [], added: linesOf(after) };
   if (before.kind === "chain" && after.kind === "chain") return chainDifference(comparable, before, after);
   if (before.kind === "sharedChain" && after.kind === "sharedChain") return sharedDifference(before, after);
@@ -129,7 +133,8 @@ function unorderedDifference(
   before: readonly Line[],
   after: readonly Line[],
 ): LineDifference | undefined {
-  if (before.length === after.length && before.every(({ text }, index) => text === after[index]?.text)) return undefined;
+  if (before.length === after.length && before.every(({ text }, index) => text === after[index]?.text))
+    return undefined;
   const exact = withoutPairs(before, after, (text) => text);
   if (exact.removed.length === 0 && exact.added.length === 0) return undefined;
   const rest = withoutPairs(exact.removed, exact.added, (text) => comparable(chain, text));
@@ -137,7 +142,11 @@ function unorderedDifference(
 }
 
 /** Two multisets of lines without what they have in common. */
-function withoutPairs(before: readonly Line[], after: readonly Line[], formOf: (text: string) => string): LineDifference {
+function withoutPairs(
+  before: readonly Line[],
+  after: readonly Line[],
+  formOf: (text: string) => string,
+): LineDifference {
   const unmatched = new Map<string, number>();
   const forms = before.map(({ text }) => formOf(text));
   for (const form of forms) unmatched.set(form, (unmatched.get(form) ?? 0) + 1);

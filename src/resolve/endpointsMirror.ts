@@ -19,8 +19,8 @@ export function mirrorEndpoints(endpoints: EndpointsManifest): readonly Endpoint
   for (const subset of endpoints.subsets ?? []) {
     for (const { name = "", protocol, port } of subset.ports ?? []) {
       const key = `${port}/${protocol}/${name}`;
-      let mirrored = ports.get(key);
-      if (mirrored === undefined) ports.set(key, (mirrored = { port: { name, protocol, port }, addresses: new Map() }));
+      const mirrored = ports.get(key) ?? { port: { name, protocol, port }, addresses: new Map() };
+      ports.set(key, mirrored);
       addAddresses(mirrored, subset.addresses ?? [], true);
       addAddresses(mirrored, subset.notReadyAddresses ?? [], false);
     }

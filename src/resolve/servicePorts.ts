@@ -126,9 +126,7 @@ function portsOf(
     internalTrafficPolicy,
     externalTrafficPolicy,
     affinitySeconds:
-      spec.sessionAffinity === "ClientIP"
-        ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10800)
-        : undefined,
+      spec.sessionAffinity === "ClientIP" ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10800) : undefined,
     healthCheckNodePort:
       spec.type === "LoadBalancer" && externalTrafficPolicy === "Local" ? (spec.healthCheckNodePort ?? 0) : 0,
     source: service.source,
@@ -159,9 +157,7 @@ function servicePortName(service: ServiceManifest, port: ServicePortSpec): Servi
 }
 
 function canonicalOf(addresses: readonly string[], family: Family): readonly string[] {
-  return addresses
-    .map(canonicalIP)
-    .filter((ip): ip is string => ip !== undefined && familyOf(ip) === family);
+  return addresses.map(canonicalIP).filter((ip): ip is string => ip !== undefined && familyOf(ip) === family);
 }
 
 function vipsOf(service: ServiceManifest, family: Family): readonly string[] {
@@ -224,6 +220,9 @@ function endpointsOf(
   return { all, hints };
 }
 
-function hintsOf({ forZones = [], forNodes = [] }: NonNullable<NonNullable<EndpointSliceManifest["endpoints"]>[number]["hints"]>): Hints {
+function hintsOf({
+  forZones = [],
+  forNodes = [],
+}: NonNullable<NonNullable<EndpointSliceManifest["endpoints"]>[number]["hints"]>): Hints {
   return { zones: forZones.map(({ name }) => name), nodes: forNodes.map(({ name }) => name) };
 }

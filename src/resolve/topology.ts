@@ -19,11 +19,7 @@ type HintOf = (endpoint: Endpoint) => Hints | undefined;
  * Which endpoints traffic may reach under each policy, as in kube-proxy's topology.go: ready ones that the hints
  * allow; where there are none, those that still serve while terminating. Locality ignores hints.
  */
-export function categorizeEndpoints(
-  all: readonly Endpoint[],
-  hintsOf: HintOf,
-  options: TopologyOptions,
-): EndpointSets {
+export function categorizeEndpoints(all: readonly Endpoint[], hintsOf: HintOf, options: TopologyOptions): EndpointSets {
   const { externallyAccessible } = options;
   const internalLocal = options.internalTrafficPolicy === "Local";
   const externalLocal = options.externalTrafficPolicy === "Local" && externallyAccessible;
@@ -40,7 +36,11 @@ function stillServes(endpoint: Endpoint): boolean {
   return endpoint.serving && endpoint.terminating;
 }
 
-function clusterEndpoints(all: readonly Endpoint[], hintsOf: HintOf, node: TopologyOptions["node"]): readonly Endpoint[] {
+function clusterEndpoints(
+  all: readonly Endpoint[],
+  hintsOf: HintOf,
+  node: TopologyOptions["node"],
+): readonly Endpoint[] {
   const ready = all.filter((endpoint) => endpoint.ready);
   if (ready.length === 0) return all.filter(stillServes);
   return (

@@ -96,7 +96,7 @@ function objectsOf({ chains, shared, positions, pinned }: Reading, kubelet: bool
     const foreign = isMartian && (kubelet || (positions.get(name) ?? 0) > lines.length);
     objects.set(name, { kind: "sharedChain", name, lines, ...(foreign ? { foreign } : {}) });
   }
-  if (kubelet || objects.get(MARTIAN_CHAIN)?.kind === "sharedChain") tolerateMartians(objects, kubelet);
+  tolerateMartians(objects, kubelet);
   for (const [name, lines] of chains) {
     const split = name === "KUBE-SERVICES" ? splitTail(lines) : { lines };
     const pin = pinned.has(name) ? { pinned: true } : {};

@@ -46,7 +46,11 @@ export function render(ruleset: Ruleset, options: RenderOptions): readonly Table
   }
   const { family } = ruleset;
   return [
-    { family, name: "filter", objects: objectsOf([...sharedChains("filter"), martianChain(options)], writing.filter, []) },
+    {
+      family,
+      name: "filter",
+      objects: objectsOf([...sharedChains("filter"), martianChain(options)], writing.filter, []),
+    },
     { family, name: "nat", objects: objectsOf(sharedChains("nat"), writing.nat, nodePortTail(options)) },
   ];
 }
@@ -93,7 +97,11 @@ function writeClusterIPMasquerade({ ruleset, nat }: Writing): void {
 
 // ── Dispatch ─────────────────────────────────────────────────────────────────────────────────────
 
-const COMMENT_OF = { clusterIP: " cluster IP", externalIP: " external IP", loadBalancerIP: " loadbalancer IP" } as const;
+const COMMENT_OF = {
+  clusterIP: " cluster IP",
+  externalIP: " external IP",
+  loadBalancerIP: " loadbalancer IP",
+} as const;
 
 function writeDispatch(writing: Writing, dispatch: Dispatch): void {
   const { verdict } = dispatch;
@@ -113,7 +121,13 @@ function writeDispatch(writing: Writing, dispatch: Dispatch): void {
     dispatch.allowFrom === undefined
       ? target
       : writeFirewall(writing, dispatch, destination.ip, target, dispatch.allowFrom);
-  const text = toAddress(writing.ruleset.family, destination.ip, protocol, port, service + COMMENT_OF[destination.kind]);
+  const text = toAddress(
+    writing.ruleset.family,
+    destination.ip,
+    protocol,
+    port,
+    service + COMMENT_OF[destination.kind],
+  );
   push(writing.nat, "KUBE-SERVICES", { text: `${text} -j ${entry}`, origin });
 }
 
@@ -167,7 +181,8 @@ function externalRule({ matches, statement }: Rule, { origin }: Chain): string {
     const traffic = fromNode ? "LOCAL traffic" : "traffic";
     return `${head}${comment(`masquerade ${traffic} for ${service} external destinations`)}${module} -j KUBE-MARK-MASQ`;
   }
-  const jump = statement.kind === "verdict" && statement.verdict.kind === "goto" ? `-j ${chainName(statement.verdict.chain)}` : "";
+  const jump =
+    statement.kind === "verdict" && statement.verdict.kind === "goto" ? `-j ${chainName(statement.verdict.chain)}` : "";
   if (matches.length === 0) return jump;
   const traffic = fromNode ? "route LOCAL traffic" : "pod traffic";
   return `${head}${comment(`${traffic} for ${service} external destinations`)}${module} ${jump}`;

@@ -7,13 +7,15 @@ import type { Change, Family, Line, Origin, TableObject, Transaction, Transactio
  */
 const CHAINS_PER_SECTION = 500;
 
-/** One `iptables-restore --noflush` input, and the one that takes it back. */
+/** One `iptables-restore --noflush` input, and the one that takes it back, written only when it is asked for. */
 export function transaction(family: Family, changes: readonly Change[], flavour: string): Transaction {
   return {
     backend: "iptables",
     family,
     steps: stepsOf(changes, flavour),
-    undo: stepsOf(changes.map(reversed), flavour),
+    get undo() {
+      return stepsOf(changes.map(reversed), flavour);
+    },
   };
 }
 
@@ -163,4 +165,3 @@ class RestoreInput {
     this.origins.push(origin);
   }
 }
-
