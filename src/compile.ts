@@ -19,7 +19,8 @@ import type {
 /**
  * Every traffic-policy decision, made once for both backends (kube-proxy decides the same twice, in the
  * syncProxyRules of each of its modes): what is dispatched where, what is refused or dropped, what is masqueraded.
- * Of two ServicePorts that claim one destination, port and protocol, the first by name has it.
+ * Of two ServicePorts that claim one destination, port and protocol, the first by name has it; one that can serve
+ * the traffic comes before one that would refuse it.
  */
 export function compile(servicePorts: readonly ServicePort[], options: CompileOptions): Ruleset {
   const dispatch: Dispatch[] = [];
@@ -31,21 +32,37 @@ export function compile(servicePorts: readonly ServicePort[], options: CompileOp
   for (const servicePort of servicePorts) {
     const origin: Origin = { source: servicePort.source, servicePort: servicePort.name };
     endpointCount += servicePort.endpoints.all.length;
-    for (const one of dispatchesOf(servicePort, origin, options)) {
-      const claim = claimOf(one);
-      if (claimed.has(claim)) continue;
-      claimed.add(claim);
-      dispatch.push(one);
-    }
-    for (const chain of chainsOf(servicePort, origin, options.localDetector)) chains.push(chain);
+    const own = dispatchesOf(servicePort, origin, options).filter((one) => isFirst(claimed, claimOf(one)));
+    dispatch.push(...own);
+    chains.push(...reachable(own, chainsOf(servicePort, origin, options.localDetector)));
     if (servicePort.healthCheckNodePort !== 0) healthChecks.push({ port: servicePort.healthCheckNodePort, origin });
   }
   const masqueradeClusterIP = options.masqueradeAll ? [] : notFromPods(options.localDetector);
   return { family: options.family, dispatch, chains, healthChecks, masqueradeClusterIP, endpointCount };
 }
 
-function claimOf({ destination, protocol, port }: Dispatch): string {
-  return `${destination.kind === "nodePort" ? "" : destination.ip} ${protocol} ${port}`;
+function isFirst(claimed: Set<string>, claim: string): boolean {
+  const before = claimed.size;
+  return claimed.add(claim).size > before;
+}
+
+function claimOf({ destination, protocol, port, verdict }: Dispatch): string {
+  const where = destination.kind === "nodePort" ? "" : destination.ip;
+  return `${where} ${protocol} ${port} ${verdict.kind === "goto"}`;
+}
+
+/** The chains that some dispatch leads to; another ServicePort may have claimed all that led to the others. */
+function reachable(dispatch: readonly Dispatch[], chains: readonly Chain[]): readonly Chain[] {
+  const roles = new Set<ChainRole>();
+  for (const { verdict } of dispatch) if (verdict.kind === "goto") roles.add(verdict.chain.role);
+  if (roles.has("external")) {
+    for (const { rules } of chains) {
+      for (const { statement } of rules) {
+        if (statement.kind === "verdict" && statement.verdict.kind === "goto") roles.add(statement.verdict.chain.role);
+      }
+    }
+  }
+  return chains.filter(({ id }) => roles.has(id.role));
 }
 
 // ── Who is sent where ────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ import { kernelProbability } from "./words.ts";
 /** Chains by which a kubelet shows that it lives here and keeps a KUBE-FIREWALL of its own. */
 const KUBELET_HINTS = /^:KUBE-(?:IPTABLES-HINT|KUBELET-CANARY) /m;
 /** kube-proxy's rule that only counts; it never changes what happens to a packet. */
-const ACCOUNTING = "--nfacct-name localhost_nps_accepted_pkts";
+const ACCOUNTING = /--nfacct-name\s+localhost_nps_accepted_pkts /;
 const JUMP_TO_PER_SERVICE = / -[jg] (KUBE-(?:SVC|SVL|EXT|FW|SEP)-\S+)/;
 
 type TableName = keyof typeof FIXED_CHAINS;
@@ -78,7 +78,7 @@ function readRule(
 ): void {
   const own = chains.get(chain);
   if (own !== undefined) {
-    own.push(text.includes(ACCOUNTING) ? { text, tolerated: true } : { text });
+    own.push(ACCOUNTING.test(text) ? { text, tolerated: true } : { text });
     return;
   }
   const position = (positions.get(chain) ?? 0) + 1;
