@@ -1,0 +1,184 @@
+import type {
+  ApplyResult,
+  Backend,
+  Change,
+  CommandResult,
+  Family,
+  KernelCommands,
+  Origin,
+  Runner,
+  Table,
+  Transaction,
+  TransactionStep,
+} from "../types.ts";
+
+/** Everything that is known before the first family is touched. */
+export interface FamilyPlan {
+  readonly family: Family;
+  readonly flavour: string;
+  readonly commands: KernelCommands;
+  /** What the kernel holds of ours, and what it shall hold. */
+  readonly held: readonly Table[];
+  readonly wanted: readonly Table[];
+  readonly changes: readonly Change[];
+  readonly transaction: Transaction;
+}
+
+export interface Surroundings {
+  readonly run: Runner;
+  readonly backend: Pick<Backend, "read" | "comparable" | "transaction">;
+  readonly diff: (
+    backend: Pick<Backend, "comparable">,
+    held: readonly Table[],
+    wanted: readonly Table[],
+  ) => readonly Change[];
+}
+
+interface Refusal {
+  readonly reason: string;
+  readonly origin: Origin | undefined;
+}
+
+/**
+ * The only stage that changes the kernel, all families or none: every step that the tool can judge is judged before
+ * the first is applied; each family is read back and compared with what is wanted; and when the tool refuses, or
+ * the kernel does not hold what it was told, everything that was touched is put back as it was.
+ * Killed in between, it leaves whole steps behind, and the next run, which starts from what the kernel holds,
+ * does the rest.
+ * @throws UserError if a tool is missing or may not be used (nothing is changed then)
+ */
+export async function apply(plans: readonly FamilyPlan[], world: Surroundings): Promise<ApplyResult> {
+  const busy = plans.filter(({ changes }) => changes.length > 0);
+  if (busy.length === 0) return { kind: "unchanged" };
+  const refusal = await firstRefusal(busy, world);
+  if (refusal !== undefined) return { kind: "refused", ...refusal, rolledBack: true };
+
+  const touched: FamilyPlan[] = [];
+  for (const plan of busy) {
+    touched.unshift(plan);
+    const failure = await writeFamily(plan, world).catch(refusalOfError);
+    if (failure !== undefined) return putBack(touched, failure, world);
+  }
+  return { kind: "applied", changes: busy.flatMap(({ changes }) => changes) };
+}
+
+/** What the kernel holds of ours in one family, or why it cannot be read. */
+export async function readKernel(
+  commands: KernelCommands,
+  family: Family,
+  { run, backend }: Pick<Surroundings, "run" | "backend">,
+): Promise<readonly Table[] | Refusal> {
+  const listings: string[] = [];
+  for (const command of commands.list) {
+    const result = await run(command);
+    if (result.exitCode !== 0) return { reason: `${command.program}: ${messageOf(result)}`, origin: undefined };
+    listings.push(result.stdout);
+  }
+  return backend.read(listings.join(""), family);
+}
+
+export function isRefusal(reading: readonly Table[] | Refusal): reading is Refusal {
+  return "reason" in reading;
+}
+
+// ── Check ────────────────────────────────────────────────────────────────────────────────────────
+
+async function firstRefusal(plans: readonly FamilyPlan[], { run }: Surroundings): Promise<Refusal | undefined> {
+  for (const { commands, transaction } of plans) {
+    for (const step of transaction.steps) {
+      const check = commands.check(step);
+      if (check === undefined) continue;
+      const result = await run(check);
+      if (result.exitCode !== 0) return refusalOf(check.program, result, step, commands);
+    }
+  }
+  return undefined;
+}
+
+/** What the tool said, with the line that it blames and the Service that caused this line. */
+function refusalOf(program: string, result: CommandResult, step: TransactionStep, commands: KernelCommands): Refusal {
+  const line = commands.failedLine(result.stderr);
+  if (line === undefined) return { reason: `${program}: ${messageOf(result)}`, origin: undefined };
+  const blamed = step.text.split("\n")[line - 1];
+  const at = blamed === undefined || blamed === "" ? "" : `\n  ${blamed}`;
+  return { reason: `${program}: ${messageOf(result)}${at}`, origin: step.origins[line - 1] };
+}
+
+/** A tool that vanishes or is killed half-way is one more way of not doing what it was told. */
+function refusalOfError(error: unknown): Refusal {
+  return { reason: error instanceof Error ? error.message : String(error), origin: undefined };
+}
+
+function messageOf({ stderr, exitCode }: CommandResult): string {
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  return lines.length === 0 ? `exit code ${exitCode} without a message` : lines.slice(0, 5).join("\n  ");
+}
+
+// ── Write and read back ──────────────────────────────────────────────────────────────────────────
+
+async function writeFamily(plan: FamilyPlan, world: Surroundings): Promise<Refusal | undefined> {
+  const failure = await runSteps(plan.transaction.steps, plan.commands, world.run);
+  return failure ?? (await mismatch(plan, plan.wanted, world));
+}
+
+async function runSteps(
+  steps: readonly TransactionStep[],
+  commands: KernelCommands,
+  run: Runner,
+): Promise<Refusal | undefined> {
+  for (const step of steps) {
+    const command = commands.apply(step);
+    const result = await run(command);
+    if (result.exitCode !== 0) return refusalOf(command.program, result, step, commands);
+  }
+  return undefined;
+}
+
+/** Why the kernel does not hold what is expected of it; undefined when it does. */
+async function mismatch(
+  { commands, family }: FamilyPlan,
+  expected: readonly Table[],
+  world: Surroundings,
+): Promise<Refusal | undefined> {
+  const reading = await readKernel(commands, family, world);
+  if (isRefusal(reading)) return { ...reading, reason: `reading back failed: ${reading.reason}` };
+  const [first, ...others] = world.diff(world.backend, reading, expected);
+  if (first === undefined) return undefined;
+  const line = first.added[0] ?? first.removed[0];
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  const sign = first.added.length > 0 ? "missing" : "not expected";
+  const what = line === undefined ? "" : `\n  ${sign}: ${line.text}`;
+  return {
+    reason: `the kernel does not hold what was applied: ${family} ${first.table} ${first.name}${more}${what}`,
+    origin: line?.origin,
+  };
+}
+
+// ── Put back ─────────────────────────────────────────────────────────────────────────────────────
+
+/** Puts back the families that were touched, the last one first, and proves it by reading. */
+async function putBack(touched: readonly FamilyPlan[], failure: Refusal, world: Surroundings): Promise<ApplyResult> {
+  const leftovers: string[] = [];
+  for (const plan of touched) {
+    const left = await undoFamily(plan, world).catch((error: unknown) => refusalOfError(error).reason);
+    if (left !== undefined) leftovers.push(`${plan.family}: ${left}`);
+  }
+  if (leftovers.length === 0) return { kind: "refused", ...failure, rolledBack: true };
+  const reason = `${failure.reason}\nand putting the rules back failed, too: ${leftovers.join("; ")}`;
+  return { kind: "refused", reason, origin: failure.origin, rolledBack: false };
+}
+
+/**
+ * The planned undo fits only when every step was applied whole. So what counts is the difference between what is
+ * there now and what was there before: the undo is tried, and then that difference, whatever it is, is applied.
+ */
+async function undoFamily(plan: FamilyPlan, world: Surroundings): Promise<string | undefined> {
+  await runSteps(plan.transaction.undo, plan.commands, world.run);
+  const reading = await readKernel(plan.commands, plan.family, world);
+  if (isRefusal(reading)) return reading.reason;
+  const changes = world.diff(world.backend, reading, plan.held);
+  if (changes.length === 0) return undefined;
+  const repair = world.backend.transaction(plan.family, changes, plan.flavour);
+  const failure = await runSteps(repair.steps, plan.commands, world.run);
+  return (failure ?? (await mismatch(plan, plan.held, world)))?.reason;
+}

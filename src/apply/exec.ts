@@ -1,0 +1,166 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+import type { Command, CommandResult, Runner } from "../types.ts";
+
+/**
+ * The only file that starts processes. No shell, arguments as they are, messages in English, and every child in
+ * a session of its own, so that Ctrl-C at the terminal cannot kill a tool in the middle of a transaction.
+ */
+
+/** More than the listing of the largest cluster; a JavaScript string cannot hold more than 512 Mi characters. */
+const MAX_OUTPUT = 500_000_000;
+
+/** cron and systemd often leave these out, and the firewall tools live there. */
+const SYSTEM_PATHS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+
+const DEBIAN_PACKAGES: readonly (readonly [prefix: string, name: string])[] = [
+  ["iptables", "iptables"],
+  ["ip6tables", "iptables"],
+  ["nft", "nftables"],
+  ["conntrack", "conntrack"],
+  ["flock", "util-linux"],
+  ["ip", "iproute2"],
+];
+
+/** A lock or other resource that lives as long as a child process does. */
+export type Hold =
+  | { readonly kind: "held"; release(): Promise<void> }
+  | { readonly kind: "ended"; readonly exitCode: number; readonly stderr: string };
+
+export type Holder = (command: Command) => Promise<Hold>;
+
+/**
+ * Makes the runner of this process.
+ * @param searchPath the PATH to search; the system's administration directories are added
+ * @throws UserError (when run) if the program is missing or says that it needs root
+ */
+export function createRunner(searchPath: string): Runner {
+  const environment = childEnvironment(searchPath);
+  return async (command) => {
+    const { execa } = await import("execa");
+    const input = command.input === undefined ? undefined : await openInput(command.input);
+    try {
+      const result = await execa(command.program, command.args, {
+        env: environment,
+        // execa passes any descriptor on; its types only know the first ten.
+        stdin: input === undefined ? "ignore" : (input.fd as 3),
+        reject: false,
+        stripFinalNewline: false,
+        maxBuffer: MAX_OUTPUT,
+        detached: true,
+      });
+      if (result.exitCode === undefined) throw notStarted(command, result);
+      return mustBeAllowed(command, { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr });
+    } finally {
+      await input?.close();
+    }
+  };
+}
+
+/**
+ * The text as an open file without a name. Not a pipe: if we are killed while writing into one, nft takes the part
+ * that it got for the whole transaction.
+ */
+async function openInput(text: string): Promise<FileHandle> {
+  const path = join(tmpdir(), `svctables-${randomUUID()}`);
+  try {
+    const draft = await open(path, "wx", 0o600);
+    try {
+      await draft.writeFile(text);
+    } finally {
+      await draft.close();
+    }
+    return await open(path, "r");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "unknown";
+    throw new UserError(`cannot write a temporary file: ${reason}`, "make room, or choose another place with TMPDIR");
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/**
+ * Starts a program that ends in `cat` and waits until `cat` answers: whatever the program took hold of before is
+ * then held until `release`, or until this process dies in any way, since `cat` ends with its standard input.
+ * @throws UserError if the program is missing
+ */
+export function createHolder(searchPath: string): Holder {
+  const environment = childEnvironment(searchPath);
+  return async (command) => {
+    const { execa } = await import("execa");
+    const child = execa(command.program, command.args, {
+      env: environment,
+      stdin: "pipe",
+      reject: false,
+      detached: true,
+    });
+    // A child that ends early closes the pipe under our hands; its exit code tells the story.
+    child.stdin.on("error", () => undefined);
+    child.stdin.write("held\n");
+    const answered = new Promise<"held">((resolve) => child.stdout.once("data", () => resolve("held")));
+    const first = await Promise.race([answered, child]);
+    if (first !== "held") {
+      if (first.exitCode === undefined) throw notStarted(command, first);
+      return { kind: "ended", exitCode: first.exitCode, stderr: first.stderr };
+    }
+    return {
+      kind: "held",
+      release: async () => {
+        child.stdin.end();
+        await child;
+      },
+    };
+  };
+}
+
+function childEnvironment(searchPath: string): Record<string, string> {
+  const given = searchPath.split(":").filter((directory) => directory !== "");
+  const missing = SYSTEM_PATHS.filter((directory) => !given.includes(directory));
+  return { PATH: [...given, ...missing].join(":"), LC_ALL: "C" };
+}
+
+interface Failure {
+  readonly code?: string | undefined;
+  readonly shortMessage?: string | undefined;
+  readonly isTerminated: boolean;
+}
+
+function notStarted({ program }: Command, failure: Failure): UserError {
+  switch (failure.code) {
+    case "ENOENT":
+      return new UserError(
+        `the program ${program} was not found`,
+        `install the package ${packageOf(program)}, or fix PATH`,
+      );
+    case "EACCES":
+    case "EPERM":
+      return new UserError(`the program ${program} may not be started`, "run as root");
+    default: {
+      if (failure.isTerminated) {
+        return new UserError(`${program} was killed`, "run the same command again: it repairs what is left");
+      }
+      const reason = failure.shortMessage?.split("\n")[0] ?? "unknown reason";
+      return new UserError(`${program} could not be run: ${reason}`, "see the message of the system");
+    }
+  }
+}
+
+/** Debian's package of a program: iptables-nft-restore is in iptables. */
+function packageOf(program: string): string {
+  const known = DEBIAN_PACKAGES.find(([prefix]) => program === prefix || program.startsWith(`${prefix}-`));
+  return known?.[1] ?? program;
+}
+
+/** iptables and nft both say so in these words; the legacy tools name their lock file first. */
+const NEEDS_ROOT = /you must be root|can't open lock file .*: Permission denied|^netlink: .*Operation not permitted/m;
+
+function mustBeAllowed(command: Command, result: CommandResult): CommandResult {
+  if (result.exitCode === 0 || !NEEDS_ROOT.test(result.stderr)) return result;
+  throw new UserError(
+    `${command.program} needs root in this network namespace`,
+    "run as root (sudo), or with CAP_NET_ADMIN and CAP_NET_RAW",
+  );
+}

@@ -1,0 +1,80 @@
+import { mkdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+import type { Holder } from "./exec.ts";
+
+/**
+ * One run at a time per state directory and per network namespace. The locks are flock(2) locks of a child whose
+ * standard input we hold, so the kernel frees them however this process ends.
+ */
+
+/** Directory of the locks of network namespaces: root's own, so that nobody else can hold one. */
+const RUNTIME_DIRECTORY = "/run/svctables";
+
+const STATE_LOCKED = 75;
+const NAMESPACE_LOCKED = 76;
+
+export interface LockOptions {
+  readonly stateDir: string;
+  /** Seconds to wait for another run to end. */
+  readonly timeoutSeconds: number;
+  readonly runtimeDir?: string;
+}
+
+/**
+ * Takes both locks and returns what frees them.
+ * @throws UserError naming the lock file if another run holds it, or if it cannot be made
+ */
+export async function lock(hold: Holder, options: LockOptions): Promise<() => Promise<void>> {
+  const runtimeDir = options.runtimeDir ?? RUNTIME_DIRECTORY;
+  const stateLock = join(options.stateDir, "lock");
+  const namespaceLock = join(runtimeDir, `netns-${await networkNamespace()}.lock`);
+  await makeDirectory(options.stateDir, "choose another with --state-dir, or run as root");
+  await makeDirectory(runtimeDir, "run as root");
+
+  const seconds = String(options.timeoutSeconds);
+  const held = await hold({
+    program: "flock",
+    args: [
+      ...["--wait", seconds, "--conflict-exit-code", String(STATE_LOCKED), stateLock],
+      ...["flock", "--wait", seconds, "--conflict-exit-code", String(NAMESPACE_LOCKED), namespaceLock],
+      "cat",
+    ],
+  });
+  if (held.kind === "held") return held.release;
+  switch (held.exitCode) {
+    case STATE_LOCKED:
+      throw lockedBy(stateLock, "state directory");
+    case NAMESPACE_LOCKED:
+      throw lockedBy(namespaceLock, "network namespace");
+    default:
+      throw new UserError(
+        `cannot lock ${stateLock} and ${namespaceLock}: ${held.stderr.trim()}`,
+        "run as root, or choose another state directory with --state-dir",
+      );
+  }
+}
+
+function lockedBy(file: string, what: string): UserError {
+  return new UserError(
+    `another run holds the lock of this ${what}: ${file}`,
+    `wait for it to end, or wait longer with --lock-timeout; \`fuser ${file}\` shows who it is`,
+  );
+}
+
+/** The kernel's number of this process's network namespace; "none" where there are none. */
+async function networkNamespace(): Promise<string> {
+  try {
+    return (await readlink("/proc/self/ns/net")).replace(/\D/g, "");
+  } catch {
+    return "none";
+  }
+}
+
+async function makeDirectory(path: string, hint: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new UserError(`cannot make the directory ${path}: ${error instanceof Error ? error.message : ""}`, hint);
+  }
+}
