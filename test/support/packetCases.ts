@@ -11,6 +11,7 @@ import { type Flow, parsePacketTable } from "./packetTable.ts";
  * Reads the scenarios: folders with `input.yaml`, `packets.txt` and, where a scenario needs them, `settings.yaml`:
  *
  *   only: ipv4                          # has no IPv6 twin
+ *   twin: false                         # the input speaks of both families already
  *   options: { masquerade-all: true }   # flags of the program; null takes a default flag away
  */
 
@@ -30,6 +31,7 @@ export interface PacketCase {
 
 interface Settings {
   readonly only?: Family;
+  readonly twin?: false;
   readonly options?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
@@ -68,7 +70,7 @@ function readCase(folder: string, family: Family, backend: BackendName): PacketC
   return {
     name: relative(FIXTURES, folder),
     family,
-    input: family === "ipv4" ? input : ipv6TwinOfText(input),
+    input: family === "ipv4" || settings.twin === false ? input : ipv6TwinOfText(input),
     flags: flagsOf(settings, family),
     flows,
   };

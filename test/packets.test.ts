@@ -1,0 +1,54 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { explain } from "../src/explain.ts";
+import type { BackendName, Family } from "../src/types.ts";
+import { nodeAddresses } from "./support/addresses.ts";
+import { type DecidedCase, decideCase } from "./support/decideCase.ts";
+import { parseIptables } from "./support/iptablesText.ts";
+import { traceIptables } from "./support/iptablesTracer.ts";
+import { judgeFate } from "./support/judge.ts";
+import { packetCases } from "./support/packetCases.ts";
+import { packetOf } from "./support/packetOf.ts";
+import type { Flow } from "./support/packetTable.ts";
+
+/** Every packet table, on the model and on the text. The kernel tests send the same packets for real. */
+
+const RUNS: readonly (readonly [BackendName, Family])[] = [
+  ["iptables", "ipv4"],
+  ["iptables", "ipv6"],
+];
+
+/** A packet's fate in the text, as a function of the flow. */
+const TRACERS: Readonly<Partial<Record<BackendName, typeof traceIptables>>> = { iptables: traceIptables };
+
+function problems(flows: readonly Flow[], judge: (flow: Flow) => string | undefined): readonly string[] {
+  return flows.flatMap((flow) => {
+    const problem = judge(flow);
+    return problem === undefined ? [] : [`${flow.text}\n    ${problem}`];
+  });
+}
+
+describe.each(RUNS)("packet tables: %s, %s", (backend, family) => {
+  const trace = TRACERS[backend];
+  describe.each(packetCases(family, backend))("$name", (packetCase) => {
+    let decided: DecidedCase;
+    beforeAll(async () => {
+      decided = await decideCase(packetCase, backend);
+    });
+
+    test("the model", () => {
+      const found = problems(packetCase.flows, (flow) => {
+        const { fate } = explain(decided.ruleset, packetOf(flow, family), decided.explainOptions);
+        return judgeFate(flow.expected, fate);
+      });
+      expect(found).toEqual([]);
+    });
+
+    test.runIf(trace !== undefined)("the text", () => {
+      const rules = parseIptables(decided.text);
+      const found = problems(packetCase.flows, (flow) =>
+        judgeFate(flow.expected, traceIptables(rules, packetOf(flow, family), nodeAddresses(family))),
+      );
+      expect(found).toEqual([]);
+    });
+  });
+});
