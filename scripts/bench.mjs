@@ -1,0 +1,59 @@
+// `npm run bench`: how long whole runs of the command line take, start-up included, on made-up clusters.
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeCluster } from "./bench/cluster.mjs";
+import { measure } from "./bench/measure.mjs";
+import { mebibytes, milliseconds, table } from "./bench/table.mjs";
+import { ensureBuilt, ensurePackages } from "./setup.mjs";
+
+const ENDPOINTS = 10;
+const SIZES = [1_000, 5_000, 20_000];
+const RUNS = 5;
+
+async function startUp() {
+  const { medianMs, minMs, maxMs } = await measure(["--version"], { runs: 11 });
+  console.log(
+    `\nstart-up: --version takes ${milliseconds(medianMs)} (${milliseconds(minMs)} … ${milliseconds(maxMs)})`,
+  );
+}
+
+/** Time and memory of `compile` against the number of Services; linear growth keeps the last two columns even. */
+async function compileGrowth(folder) {
+  const rows = [];
+  for (const services of SIZES) {
+    const input = join(folder, "cluster.json");
+    writeCluster(input, { services, endpoints: ENDPOINTS });
+    const output = join(folder, "rules");
+    const result = await measure(["compile", "-f", input, "--node-name", "node-0"], { runs: RUNS, output });
+    rows.push({ services, input: statSync(input).size, output: statSync(output).size, ...result });
+  }
+  const [least] = rows;
+  console.log(`\ncompile, ${ENDPOINTS} endpoints per Service, JSON input, median of ${RUNS} runs`);
+  console.log(
+    table(
+      ["Services", "input", "rules", "time", "least … most", "peak memory", "ms per 1000", "against the first row"],
+      rows.map((row) => [
+        row.services.toLocaleString("en"),
+        mebibytes(row.input / 2 ** 20),
+        mebibytes(row.output / 2 ** 20),
+        milliseconds(row.medianMs),
+        `${milliseconds(row.minMs)} … ${milliseconds(row.maxMs)}`,
+        mebibytes(row.peakMiB),
+        Math.round((row.medianMs / row.services) * 1000),
+        `${(row.services / least.services).toFixed(0)}× Services, ${(row.medianMs / least.medianMs).toFixed(1)}× time`,
+      ]),
+    ),
+  );
+}
+
+const folder = mkdtempSync(join(tmpdir(), "svctables-bench-"));
+try {
+  ensurePackages();
+  ensureBuilt();
+  console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}`);
+  await startUp();
+  await compileGrowth(folder);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
