@@ -548,6 +548,10 @@ export interface KernelCommands {
   apply(step: TransactionStep): Command;
   /** 1-based line of the input that a message of the tool blames. */
   failedLine(stderr: string): number | undefined;
+  /** Whether a listing failed only because the kernel holds nothing of ours. */
+  isAbsent?(result: CommandResult): boolean;
+  /** Prints the stamp alone, at a cost that does not grow with what the kernel holds. */
+  readonly stamp?: Command;
 }
 
 /** What a backend can do: all pure. */
@@ -563,4 +567,12 @@ export interface Backend {
   transaction(family: Family, changes: readonly Change[], flavour: string): Transaction;
   /** `flavour`: "nft" or "legacy" for iptables; the nft program for nftables. */
   commands(family: Family, flavour: string): KernelCommands;
+  /** What is wanted, with arbitrary choices (indices, numbers) made as the kernel holds them; before `diff`. */
+  settle?(wanted: readonly Table[], held: readonly Table[]): readonly Table[];
+  /** Whether no sequence of single changes leads there, so that `replacement` is the way. */
+  mustReplace?(changes: readonly Change[]): boolean;
+  /** Replaces everything at once; its only step, with nothing held, is what `compile` prints. */
+  replacement?(family: Family, wanted: readonly Table[], held: readonly Table[]): Transaction;
+  /** The stamp in tables that were rendered or read: equal stamps, equal tables. */
+  stamp?(tables: readonly Table[]): string | undefined;
 }

@@ -1,0 +1,87 @@
+import type {
+  Backend,
+  Change,
+  Command,
+  Family,
+  KernelCommands,
+  Table,
+  Transaction,
+  TransactionStep,
+} from "../../types.ts";
+import { comparable, read } from "./read.ts";
+import { render } from "./render.ts";
+import { settle } from "./settle.ts";
+import { STAMP, stampOf } from "./stamp.ts";
+import { isElements, Script, tableOf, writeTable } from "./text.ts";
+import { DEPENDENT, transaction, writeRemoval } from "./transaction.ts";
+
+const FAILED_LINE = /^[^\n]*?:(\d+):\d+(?:-\d+)?: Error/m;
+const ABSENT = /No such file or directory/;
+
+/** `flavour` is the nft program. */
+function commands(family: Family, flavour: string): KernelCommands {
+  const feed = (step: TransactionStep, ...args: readonly string[]): Command => ({
+    program: flavour,
+    args: [...args, "-f", "-"],
+    input: step.text,
+  });
+  return {
+    // Numbers for priorities, since their names depend on the hook and on the version.
+    list: [{ program: flavour, args: ["-y", "list", "table", ...tableOf(family).split(" ")] }],
+    check: (step) => (step.text.startsWith(DEPENDENT) ? undefined : feed(step, "-c")),
+    apply: (step) => feed(step),
+    failedLine: (stderr) => {
+      const line = FAILED_LINE.exec(stderr)?.[1];
+      return line === undefined ? undefined : Number(line);
+    },
+    isAbsent: ({ exitCode, stderr }) => exitCode !== 0 && ABSENT.test(stderr),
+    // Of all listings the only one that costs the same however much the table holds, in every version of nft.
+    stamp: { program: flavour, args: ["list", "map", ...tableOf(family).split(" "), STAMP] },
+  };
+}
+
+/** What nft takes as it is, wherever none or an older table of ours stands; it forgets session affinity. */
+function replacement(family: Family, wanted: readonly Table[], held: readonly Table[]): Transaction {
+  return {
+    backend: "nftables",
+    family,
+    steps: [replacementStep(family, wanted)],
+    undo: [replacementStep(family, held)],
+  };
+}
+
+function replacementStep(family: Family, tables: readonly Table[]): TransactionStep {
+  const script = new Script();
+  writeRemoval(script, tableOf(family));
+  for (const table of tables) writeTable(script, table);
+  return { text: script.text(), origins: script.origins };
+}
+
+/** Declarations and hooks cannot be changed while rules use them. */
+function mustReplace(changes: readonly Change[]): boolean {
+  return changes.some(({ before, after }) => {
+    if (before === undefined || after === undefined) return false;
+    if (before.kind !== after.kind) return true;
+    return isElements(before) && isElements(after) && before.declaration !== after.declaration;
+  });
+}
+
+/** The stamp in a table, or in what `commands.stamp` printed once it is read. */
+function stamp(tables: readonly Table[]): string | undefined {
+  const [table] = tables;
+  return table === undefined ? undefined : stampOf(table);
+}
+
+/** Few shared maps with the meaning of kube-proxy's nftables mode. */
+export const nftables = {
+  name: "nftables",
+  render,
+  read,
+  comparable,
+  transaction,
+  commands,
+  settle,
+  mustReplace,
+  replacement,
+  stamp,
+} as const satisfies Backend;

@@ -1,0 +1,194 @@
+import type { Change, Family, Line, TableObject, Transaction, TransactionStep } from "../../types.ts";
+import { TABLE } from "./names.ts";
+import { STAMP } from "./stamp.ts";
+import { blockOf, type ChainObject, isElements, Script, TABLE_COMMENT, tableOf } from "./text.ts";
+
+/**
+ * Up to three `nft -f` inputs. The first makes chains that nothing leads to yet, the second changes everything at
+ * once, the third deletes chains that nothing leads to any more. A chain that comes or goes in the very transaction
+ * that changes the way to it can be seen half by a packet; one that stands before and after cannot.
+ */
+export function transaction(family: Family, changes: readonly Change[]): Transaction {
+  const ours = changes.filter(({ table }) => table === TABLE);
+  return {
+    backend: "nftables",
+    family,
+    steps: stepsOf(family, ours),
+    undo: stepsOf(family, ours.map(reversed)),
+  };
+}
+
+function reversed(change: Change): Change {
+  return { ...change, before: change.after, after: change.before, removed: change.added, added: change.removed };
+}
+
+/** First line of a step that makes sense only after the one before it, so that it cannot be checked alone. */
+export const DEPENDENT = "# after the step before";
+
+function stepsOf(family: Family, changes: readonly Change[]): readonly TransactionStep[] {
+  if (changes.length === 0) return [];
+  const table = tableOf(family);
+  if (isWhole(changes, "before")) return [creation(table, changes)];
+  if (isWhole(changes, "after")) return [{ text: `delete table ${table}\n`, origins: [undefined] }];
+  const steps: TransactionStep[] = [];
+  const push = (write: (script: Script) => void) => {
+    const script = new Script();
+    if (steps.length > 0) script.add(DEPENDENT);
+    const { text } = stepOf(script);
+    write(script);
+    const step = stepOf(script);
+    if (step.text !== text) steps.push(step);
+  };
+  push((script) => writeNewChains(script, table, changes));
+  push((script) => writeMain(script, table, changes));
+  push((script) => writeDeletions(script, table, changes));
+  return steps;
+}
+
+function stepOf(script: Script): TransactionStep {
+  return { text: script.text(), origins: script.origins };
+}
+
+/** Whether the table itself comes or goes: all changes are of one kind, the stamp and a base chain among them. */
+function isWhole(changes: readonly Change[], absent: "before" | "after"): boolean {
+  const names = new Set(changes.map(({ name }) => name));
+  return changes.every((change) => change[absent] === undefined) && names.has(STAMP) && names.has("nat-prerouting");
+}
+
+/** The whole table in one step, whatever stood there. */
+function creation(table: string, changes: readonly Change[]): TransactionStep {
+  const script = new Script();
+  writeRemoval(script, table);
+  script.add(`add table ${table} { comment "${TABLE_COMMENT}"; }`);
+  const objects = changes.flatMap(({ after }) => (after === undefined ? [] : [after]));
+  declare(script, table, objects);
+  for (const object of objects) if (object.kind === "chain") appendRules(script, table, object);
+  for (const { name, added, after } of changes) {
+    if (after !== undefined && isElements(after)) writeElements(script, "add", table, name, added);
+  }
+  return stepOf(script);
+}
+
+/** Deletes a table that may not be there; `destroy` is not known to nft 1.0.6. */
+export function writeRemoval(script: Script, table: string): void {
+  script.add(`add table ${table}`);
+  script.add(`delete table ${table}`);
+}
+
+function isRegular(object: TableObject | undefined): object is ChainObject {
+  return object?.kind === "chain" && object.hook === undefined;
+}
+
+// ── Before ───────────────────────────────────────────────────────────────────────────────────────
+
+function writeNewChains(script: Script, table: string, changes: readonly Change[]): void {
+  const objects: TableObject[] = [];
+  for (const { before, after } of changes) {
+    if (before === undefined && after !== undefined && (isElements(after) || isRegular(after))) objects.push(after);
+  }
+  declare(script, table, objects);
+  for (const { before, after } of changes) {
+    if (isRegular(after) && isIdle(before)) appendRules(script, table, after);
+  }
+}
+
+/** A chain that is not there, or without rules: nothing that matters leads to it. */
+function isIdle(before: TableObject | undefined): boolean {
+  return before === undefined || (isRegular(before) && before.lines.length === 0);
+}
+
+/** Sets and maps first, then chains, so that rules find what they name. */
+function declare(script: Script, table: string, objects: readonly TableObject[]): void {
+  for (const object of objects) {
+    if (isElements(object)) script.add(`add ${object.kind} ${table} ${object.name}${blockOf(object)}`);
+  }
+  for (const object of objects) {
+    if (object.kind === "chain") script.add(`add chain ${table} ${object.name}${blockOf(object)}`);
+  }
+}
+
+function appendRules(script: Script, table: string, { name, lines }: ChainObject): void {
+  for (const { text, origin } of lines) script.add(`add rule ${table} ${name} ${text}`, origin);
+}
+
+// ── At once ──────────────────────────────────────────────────────────────────────────────────────
+
+function writeMain(script: Script, table: string, changes: readonly Change[]): void {
+  for (const { name, before, after, removed } of changes) {
+    if (before !== undefined && isElements(before) && after !== undefined) {
+      writeElements(script, "delete", table, name, removed);
+    }
+  }
+  const chains = changes.filter(({ before, after }) => (after ?? before)?.kind === "chain");
+  for (const { name, before } of chains) {
+    if (before?.kind === "chain" && before.lines.length > 0) script.add(`flush chain ${table} ${name}`);
+  }
+  for (const change of chains) writeBaseChain(script, table, change);
+  for (const { before, after } of chains) {
+    if (after?.kind === "chain" && !(isRegular(after) && isIdle(before))) appendRules(script, table, after);
+  }
+  for (const change of changes) writeGone(script, table, change);
+  for (const { name, after, added } of changes) {
+    if (after !== undefined && isElements(after)) writeElements(script, "add", table, name, added);
+  }
+}
+
+/** Base chains come and go at once; one on another hook is made anew. */
+function writeBaseChain(script: Script, table: string, { name, before, after }: Change): void {
+  const old = before?.kind === "chain" ? before.hook : undefined;
+  const hook = after?.kind === "chain" ? after.hook : undefined;
+  if (old !== undefined && old !== hook) script.add(`delete chain ${table} ${name}`);
+  if (after?.kind === "chain" && hook !== undefined && old !== hook) {
+    script.add(`add chain ${table} ${name}${blockOf(after)}`);
+  }
+}
+
+/** Chains that were empty before, so that nothing leads to them, and sets and maps that no rule names any more. */
+function writeGone(script: Script, table: string, { name, before, after }: Change): void {
+  if (after !== undefined || before === undefined) return;
+  if (isRegular(before) && before.lines.length === 0) script.add(`delete chain ${table} ${name}`);
+  // An object of a kind that is not ours has its kind in its name.
+  if (!isElements(before)) return;
+  const space = name.indexOf(" ");
+  const kind = space < 0 ? before.kind : name.slice(0, space);
+  script.add(`delete ${kind} ${table} ${name.slice(space + 1)}`);
+}
+
+// ── After ────────────────────────────────────────────────────────────────────────────────────────
+
+function writeDeletions(script: Script, table: string, changes: readonly Change[]): void {
+  for (const { name, before, after } of changes) {
+    if (after !== undefined || !isRegular(before) || before.lines.length === 0) continue;
+    script.add(`delete chain ${table} ${name}`);
+  }
+}
+
+// ── Elements ─────────────────────────────────────────────────────────────────────────────────────
+
+/** nft 1.0.6 blames a wrong line when a command has more than 32 parts. */
+const ELEMENTS_PER_COMMAND = 16;
+
+/** One element a line, so that a message of nft leads to the Service that caused it. */
+function writeElements(
+  script: Script,
+  verb: "add" | "delete",
+  table: string,
+  name: string,
+  lines: readonly Line[],
+): void {
+  const last = lines.length - 1;
+  lines.forEach(({ text, origin }, index) => {
+    const place = index % ELEMENTS_PER_COMMAND;
+    const head = place === 0 ? `${verb} element ${table} ${name} { ` : "";
+    const isEnd = place === ELEMENTS_PER_COMMAND - 1 || index === last;
+    script.add(`${head}${verb === "delete" ? keyOf(text) : text}${isEnd ? " }" : ","}`, origin);
+  });
+}
+
+/** The key of an element without its comment. */
+function keyOf(text: string): string {
+  const comment = text.indexOf(' comment "');
+  if (comment >= 0) return text.slice(0, comment);
+  const value = text.indexOf(" : ");
+  return value < 0 ? text : text.slice(0, value);
+}
