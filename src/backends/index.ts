@@ -1,5 +1,6 @@
 import type { Backend, BackendName } from "../types.ts";
 import { iptables } from "./iptables/index.ts";
+import { nftables } from "./nftables/index.ts";
 
 /** Every way to write the rules, by name. */
-export const backends: Readonly<Partial<Record<BackendName, Backend>>> = { iptables };
+export const backends: Readonly<Partial<Record<BackendName, Backend>>> = { iptables, nftables };
