@@ -3,12 +3,13 @@ import type { Diagnostic, Document, Source } from "../types.ts";
 import { isObject } from "./load/apart.ts";
 import { encodingError, withoutBom } from "./load/encoding.ts";
 import { type InputFile, readInputs } from "./load/files.ts";
-import { quote, textError } from "./load/finding.ts";
+import { textError } from "./load/finding.ts";
 import { Locator, type Position } from "./load/locate.ts";
 import { protoPath } from "./load/proto.ts";
 import { readJson } from "./load/readJson.ts";
 import { readYaml } from "./load/readYaml.ts";
 import type { FileRecord, TextResult } from "./load/record.ts";
+import { quote } from "./quote.ts";
 
 export interface LoadOptions {
   /** Reads all of standard input; asked only when "-" is among the inputs. */

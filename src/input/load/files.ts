@@ -1,7 +1,8 @@
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Diagnostic } from "../../types.ts";
-import { quote, textError } from "./finding.ts";
+import { quote } from "../quote.ts";
+import { textError } from "./finding.ts";
 
 /** One input, read whole. */
 export interface InputFile {

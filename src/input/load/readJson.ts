@@ -1,7 +1,8 @@
 import type { Diagnostic, Document, Source } from "../../types.ts";
+import { quote } from "../quote.ts";
 import { takeApart } from "./apart.ts";
 import { positionAt } from "./encoding.ts";
-import { quote, textError } from "./finding.ts";
+import { textError } from "./finding.ts";
 import { countKeys, type JsonProblem, jsonShape, scanJson } from "./json.ts";
 import type { TextResult } from "./record.ts";
 import type { YamlRange } from "./split.ts";

@@ -7,7 +7,7 @@ import {
   SCALAR_STYLE,
   YAMLException,
 } from "js-yaml";
-import { quote } from "./finding.ts";
+import { quote } from "../quote.ts";
 import { KUBECTL_SCHEMA, NumberRangeError } from "./scalars.ts";
 
 /** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */

@@ -1,0 +1,203 @@
+import type {
+  ContainerObject,
+  EndpointPortObject,
+  EndpointSliceObject,
+  EndpointsObject,
+  IngressObject,
+  InputObject,
+  Kind,
+  Metadata,
+  NodeObject,
+  PodObject,
+  PortObject,
+  ServiceObject,
+  ServiceSpecObject,
+  SliceEndpointObject,
+  SubsetObject,
+} from "./objects.ts";
+
+/**
+ * Fills in what the API server fills in when an object is created, in its order, so that the checks and all that
+ * follows see what it would see. Input are objects that their schema has accepted.
+ */
+
+type Raw = Readonly<Record<string, unknown>>;
+
+/** The value without fields that are null: an explicit null means "not given". Unchanged parts are shared. */
+export function withoutNulls(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) {
+      const element: unknown = value[at];
+      if (typeof element === "object" && withoutNulls(element) !== element) return value.map(withoutNulls);
+    }
+    return value;
+  }
+  const fields = value as Raw;
+  for (const key in fields) {
+    const inner = fields[key];
+    if (typeof inner === "object" && (inner === null || withoutNulls(inner) !== inner)) return pruned(fields);
+  }
+  return value;
+}
+
+function pruned(fields: Raw): Raw {
+  const kept = Object.entries(fields).filter(([, inner]) => inner !== null);
+  return Object.fromEntries(kept.map(([key, inner]) => [key, withoutNulls(inner)]));
+}
+
+/** The object that a document of this kind stands for, defaults applied. The schema has vouched for its shape. */
+export function objectOf(kind: Kind, value: Raw, defaultNamespace: string): InputObject {
+  const metadata = metadataOf((withoutNulls(value.metadata ?? {}) ?? {}) as Partial<Metadata>, kind, defaultNamespace);
+  switch (kind) {
+    case "Service":
+      return serviceOf(metadata, value);
+    case "Endpoints":
+      return endpointsOf(metadata, value);
+    case "EndpointSlice":
+      return sliceOf(metadata, value);
+    case "Node":
+      return nodeOf(metadata, value);
+    case "Pod":
+      return podOf(metadata, value);
+  }
+}
+
+const GENERATED_SUFFIX = "xxxxx";
+
+function metadataOf(metadata: Partial<Metadata>, kind: Kind, defaultNamespace: string): Metadata {
+  const prefix = metadata.generateName ?? "";
+  // The server appends five random characters; these stand for them.
+  const generated = prefix === "" ? "" : prefix.slice(0, 58) + GENERATED_SUFFIX;
+  const namespace =
+    kind === "Node"
+      ? ""
+      : metadata.namespace === undefined || metadata.namespace === ""
+        ? defaultNamespace
+        : metadata.namespace;
+  const name = metadata.name === undefined || metadata.name === "" ? generated : metadata.name;
+  return { ...metadata, name, namespace };
+}
+
+type RawSpec = Partial<Omit<ServiceSpecObject, "ports">> & { readonly ports?: readonly Partial<PortObject>[] };
+
+function serviceOf(metadata: Metadata, value: Raw): ServiceObject {
+  const raw = (withoutNulls(value.spec) ?? {}) as RawSpec;
+  const type = raw.type || "ClusterIP";
+  const externalIPs = raw.externalIPs ?? [];
+  const exposed = type === "NodePort" || type === "LoadBalancer" || (type === "ClusterIP" && externalIPs.length > 0);
+  const virtual = type === "ClusterIP" || type === "NodePort" || type === "LoadBalancer";
+  const internal = raw.internalTrafficPolicy ?? (virtual ? "Cluster" : undefined);
+  const allocate = raw.allocateLoadBalancerNodePorts ?? (type === "LoadBalancer" ? true : undefined);
+  const clusterIP = raw.clusterIP ?? "";
+  const { sessionAffinityConfig: _, ...rest } = raw;
+  const spec: ServiceSpecObject = {
+    ...rest,
+    type,
+    clusterIP,
+    clusterIPs: raw.clusterIPs?.length ? raw.clusterIPs : clusterIP === "" ? [] : [clusterIP],
+    ipFamilies: raw.ipFamilies ?? [],
+    ports: (raw.ports ?? []).map(portOf),
+    externalIPs,
+    externalName: raw.externalName ?? "",
+    externalTrafficPolicy: raw.externalTrafficPolicy || (exposed ? "Cluster" : ""),
+    healthCheckNodePort: raw.healthCheckNodePort ?? 0,
+    loadBalancerIP: raw.loadBalancerIP ?? "",
+    loadBalancerSourceRanges: raw.loadBalancerSourceRanges ?? [],
+    ...(internal === undefined ? {} : { internalTrafficPolicy: internal }),
+    ...(allocate === undefined ? {} : { allocateLoadBalancerNodePorts: allocate }),
+    ...affinityOf(raw),
+  };
+  return { kind: "Service", metadata, spec, ingress: ingressOf(value, type) };
+}
+
+function portOf(port: Partial<PortObject>): PortObject {
+  const number = port.port ?? 0;
+  return {
+    ...port,
+    name: port.name ?? "",
+    protocol: port.protocol || "TCP",
+    port: number,
+    targetPort: port.targetPort || number,
+    nodePort: port.nodePort ?? 0,
+  };
+}
+
+const DEFAULT_AFFINITY_SECONDS = 10800;
+
+function affinityOf(raw: RawSpec): Pick<ServiceSpecObject, "sessionAffinity" | "sessionAffinityConfig"> {
+  const sessionAffinity = raw.sessionAffinity || "None";
+  if (sessionAffinity === "None") return { sessionAffinity };
+  const given = raw.sessionAffinityConfig;
+  if (sessionAffinity !== "ClientIP")
+    return given === undefined ? { sessionAffinity } : { sessionAffinity, sessionAffinityConfig: given };
+  const timeoutSeconds = given?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
+  return { sessionAffinity, sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
+}
+
+function ingressOf(value: Raw, type: string): readonly IngressObject[] {
+  const status = (withoutNulls(value.status) ?? {}) as {
+    readonly loadBalancer?: { readonly ingress?: readonly IngressObject[] };
+  };
+  const ingress = status.loadBalancer?.ingress ?? [];
+  if (type !== "LoadBalancer") return ingress;
+  return ingress.map((entry) =>
+    (entry.ip ?? "") !== "" && entry.ipMode === undefined ? { ...entry, ipMode: "VIP" } : entry,
+  );
+}
+
+function endpointPortOf(port: Partial<EndpointPortObject>): EndpointPortObject {
+  return { ...port, name: port.name ?? "", protocol: port.protocol || "TCP" };
+}
+
+function slicePortOf(port: Partial<EndpointPortObject>): EndpointPortObject {
+  // Only what is not given is filled in here: an empty protocol stays, and is refused.
+  return { ...port, name: port.name ?? "", protocol: port.protocol ?? "TCP" };
+}
+
+function endpointsOf(metadata: Metadata, value: Raw): EndpointsObject {
+  const subsets = (withoutNulls(value.subsets) ?? []) as readonly (Omit<SubsetObject, "ports"> & {
+    ports?: readonly Partial<EndpointPortObject>[];
+  })[];
+  const completed = subsets.map((subset) => ({ ...subset, ports: (subset.ports ?? []).map(endpointPortOf) }));
+  return { kind: "Endpoints", metadata, subsets: completed };
+}
+
+function sliceOf(metadata: Metadata, value: Raw): EndpointSliceObject {
+  const endpoints = (withoutNulls(value.endpoints) ?? []) as readonly SliceEndpointObject[];
+  const ports = (withoutNulls(value.ports) ?? []) as readonly Partial<EndpointPortObject>[];
+  const addressType = typeof value.addressType === "string" ? value.addressType : "";
+  return { kind: "EndpointSlice", metadata, addressType, endpoints, ports: ports.map(slicePortOf) };
+}
+
+function nodeOf(metadata: Metadata, value: Raw): NodeObject {
+  const spec = (withoutNulls(value.spec) ?? {}) as { readonly podCIDR?: string; readonly podCIDRs?: readonly string[] };
+  const status = (withoutNulls(value.status) ?? {}) as Partial<Pick<NodeObject, "addresses">>;
+  const podCIDRs = spec.podCIDRs?.length ? spec.podCIDRs : (spec.podCIDR ?? "") === "" ? [] : [spec.podCIDR ?? ""];
+  return { kind: "Node", metadata, podCIDRs, addresses: status.addresses ?? [] };
+}
+
+function podOf(metadata: Metadata, value: Raw): PodObject {
+  const spec = (withoutNulls(value.spec) ?? {}) as Partial<PodObject["spec"]>;
+  const status = (withoutNulls(value.status) ?? {}) as Partial<PodObject["status"]>;
+  const podIPs = status.podIPs?.length
+    ? status.podIPs
+    : (status.podIP ?? "") === ""
+      ? []
+      : [{ ip: status.podIP ?? "" }];
+  return {
+    kind: "Pod",
+    metadata,
+    spec: {
+      ...spec,
+      containers: (spec.containers ?? []).map(containerOf),
+      initContainers: (spec.initContainers ?? []).map(containerOf),
+    },
+    status: { ...status, podIPs, conditions: status.conditions ?? [] },
+  };
+}
+
+function containerOf(container: ContainerObject): ContainerObject {
+  const ports = (container.ports ?? []).map((port) => ({ ...port, protocol: port.protocol || "TCP" }));
+  return { ...container, ports };
+}

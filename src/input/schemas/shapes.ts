@@ -1,0 +1,39 @@
+/** The few JSON Schema keywords in use. All of them compile to code that needs nothing at run time. */
+export interface Schema {
+  readonly type: string | readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean | Schema;
+  readonly items?: Schema;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+// An explicit null is the same as leaving an optional field out; it never is inside a list or a text map.
+const nullable = (type: string): readonly string[] => [type, "null"];
+
+export const text: Schema = { type: nullable("string") };
+export const flag: Schema = { type: nullable("boolean") };
+export const int32: Schema = { type: nullable("integer"), minimum: -2147483648, maximum: 2147483647 };
+export const int64: Schema = { type: nullable("integer") };
+export const intOrText: Schema = { type: ["integer", "string", "null"], minimum: -2147483648, maximum: 2147483647 };
+export const textMap: Schema = { type: nullable("object"), additionalProperties: { type: "string" } };
+export const texts: Schema = { type: nullable("array"), items: { type: "string" } };
+/** Anything: for what the API server prints and nobody here reads. */
+export const anyObject: Schema = { type: nullable("object"), additionalProperties: true };
+
+/** An object in which a field that is not listed is an error, as under the server's strict field validation. */
+export function closed(properties: Readonly<Record<string, Schema>>): Schema {
+  return { type: nullable("object"), properties, additionalProperties: false };
+}
+
+/** An object of which only these fields are read. */
+export function open(properties: Readonly<Record<string, Schema>>): Schema {
+  return { type: nullable("object"), properties, additionalProperties: true };
+}
+
+export function list(items: Schema): Schema {
+  return {
+    type: nullable("array"),
+    items: { ...items, type: typeof items.type === "string" ? items.type : (items.type[0] ?? "object") },
+  };
+}

@@ -1,0 +1,139 @@
+import type { Kind } from "./objects.ts";
+import { quote } from "./quote.ts";
+import { schemas } from "./schemas/kinds.ts";
+import type { Schema } from "./schemas/shapes.ts";
+import { EndpointSlice, Endpoints, Node, Pod, Service, type Validator } from "./validators.generated.js";
+
+const validators: Readonly<Record<Kind, Validator>> = { Service, Endpoints, EndpointSlice, Node, Pod };
+
+/** Runs the precompiled JSON schema of a kind and words what it finds as the API server's decoder does. */
+
+export interface ShapeProblem {
+  readonly code: "unknown-field" | "wrong-type" | "integer-range";
+  readonly path: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Violations of the schema; empty when every field is known and has the right type. */
+export function shapeProblems(kind: Kind, value: unknown): readonly ShapeProblem[] {
+  const validator = validators[kind];
+  if (validator(value)) return [];
+  const problems: ShapeProblem[] = [];
+  for (const { instancePath, keyword, params } of validator.errors ?? []) {
+    const steps = instancePath === "" ? [] : instancePath.slice(1).split("/").map(unescapePointer);
+    problems.push(describe(kind, value, steps, keyword, params));
+  }
+  return problems;
+}
+
+function unescapePointer(step: string): string {
+  return step.replaceAll("~1", "/").replaceAll("~0", "~");
+}
+
+function describe(
+  kind: Kind,
+  value: unknown,
+  steps: readonly string[],
+  keyword: string,
+  params: Readonly<Record<string, unknown>>,
+): ShapeProblem {
+  const { path, schema } = follow(kind, steps);
+  if (keyword === "additionalProperties") {
+    const name = String(params.additionalProperty);
+    const field = path === "" ? name : `${path}.${name}`;
+    return {
+      code: "unknown-field",
+      path: field,
+      message: `unknown field ${quote(field)}`,
+      hint: suggestion(name, schema),
+    };
+  }
+  const found = steps.reduce<unknown>(
+    (inner, step) => Object.getOwnPropertyDescriptor(Object(inner), step)?.value,
+    value,
+  );
+  if (keyword === "type") {
+    const message = `${path}: Invalid type: expected ${expected(schema)}, found ${typeName(found)}`;
+    return { code: "wrong-type", path, message, hint: typeHint(schema, found) };
+  }
+  const message = `${path}: Invalid value: ${quote(found)}: does not fit into 32 bits`;
+  return { code: "integer-range", path, message, hint: "use a number from -2147483648 to 2147483647" };
+}
+
+/** The server's spelling of a pointer, and the schema at its end. */
+function follow(kind: Kind, steps: readonly string[]): { readonly path: string; readonly schema: Schema | undefined } {
+  let schema: Schema | undefined = schemas[kind];
+  let path = "";
+  for (const step of steps) {
+    if (schema?.items !== undefined) {
+      path += `[${step}]`;
+      schema = schema.items;
+    } else if (schema?.properties !== undefined && Object.hasOwn(schema.properties, step)) {
+      path += path === "" ? step : `.${step}`;
+      schema = schema.properties[step];
+    } else {
+      path += `[${step}]`;
+      schema = typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined;
+    }
+  }
+  return { path, schema };
+}
+
+function expected(schema: Schema | undefined): string {
+  const types = [schema?.type ?? "object"].flat().filter((type) => type !== "null");
+  const words: Readonly<Record<string, string>> = {
+    string: "text",
+    integer: "an integer",
+    boolean: "true or false",
+    array: "a list",
+    object: "a mapping",
+  };
+  return types.map((type) => words[type] ?? type).join(" or ");
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a mapping";
+  if (typeof value === "boolean") return `the boolean ${value}`;
+  return typeof value === "number" ? `the number ${value}` : `the text ${quote(value)}`;
+}
+
+function typeHint(schema: Schema | undefined, found: unknown): string {
+  const types = [schema?.type ?? []].flat();
+  if (types.includes("string") && typeof found === "boolean")
+    return "put the value in quotes: unquoted yes, no, on, off and y, n are booleans";
+  if (types.includes("string") && typeof found === "number") return "put the value in quotes";
+  if (types.includes("string") && found === null) return 'give the key a value, or "" for none';
+  if (types.includes("integer") && typeof found === "string") return "write the number without quotes";
+  if (types.includes("boolean") && typeof found === "string") return "write true or false without quotes";
+  if (types.includes("array")) return "write a list, each entry on a line that starts with '- '";
+  return `write ${expected(schema)}`;
+}
+
+/** The field that was probably meant. */
+function suggestion(name: string, schema: Schema | undefined): string {
+  const known = Object.keys(schema?.properties ?? {});
+  const lower = name.toLowerCase();
+  const near =
+    known.find((field) => field.toLowerCase() === lower) ??
+    known.find((field) => field.toLowerCase() === `${lower}s` || `${field.toLowerCase()}s` === lower) ??
+    known.find((field) => distance(field.toLowerCase(), lower) <= Math.min(2, lower.length - 2));
+  return near === undefined ? "remove the field, or check where it belongs" : `did you mean ${near}?`;
+}
+
+/** Levenshtein distance; both texts are field names, so short. */
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replace = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, replace));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

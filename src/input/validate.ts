@@ -1,0 +1,122 @@
+import type { Diagnostic, Document, Family, Manifest } from "../types.ts";
+import type { CheckContext, KubeVersion, PortRange } from "./checks/check.ts";
+import { checkObject } from "./checks/index.ts";
+import { objectOf } from "./defaults.ts";
+import { identify } from "./identify.ts";
+import { manifestOf } from "./manifest.ts";
+import type { Kind } from "./objects.ts";
+import { shapeProblems } from "./shape.ts";
+
+export interface ValidateOptions {
+  /** The API server whose rules apply. Default 1.36. */
+  readonly kubeVersion?: KubeVersion;
+  /** Families that the cluster serves, first is the default one. Default: both, IPv4 first. */
+  readonly families?: readonly Family[];
+  /** Canonical CIDRs from which cluster IPs come; left out or empty: not known, so not checked. */
+  readonly serviceCIDRs?: readonly string[];
+  /** Default 30000-32767. */
+  readonly nodePortRange?: PortRange;
+  /** Namespace of objects that name none. Default `default`. */
+  readonly defaultNamespace?: string;
+}
+
+export interface Validated {
+  /** The objects without errors, in the order of the documents, defaults filled in. */
+  readonly manifests: readonly Manifest[];
+  /** Without line and column: ask `Loaded.positioned` for these. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Kinds that were passed over, with their number. */
+  readonly foreign: ReadonlyMap<string, number>;
+}
+
+export const DEFAULT_NODE_PORTS: PortRange = { first: 30000, last: 32767 };
+
+/**
+ * Says what the API server would say to these objects, all at once, and gives the accepted ones as manifests.
+ * Never throws, whatever the documents hold; nothing that could not stand in a rule gets through.
+ */
+export function validate(documents: Iterable<Document>, options: ValidateOptions = {}): Validated {
+  const context = contextOf(options);
+  const manifests: Manifest[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const foreign = new Map<string, number>();
+  for (const document of documents) {
+    if (typeof document.value !== "object" || document.value === null) continue;
+    const value = document.value as Readonly<Record<string, unknown>>;
+    const identity = identify(value);
+    if (identity.kind === "foreign") {
+      foreign.set(identity.name, (foreign.get(identity.name) ?? 0) + 1);
+    } else if (identity.kind === "unclear") {
+      const { code, path, message, hint } = identity;
+      diagnostics.push({ code, severity: "error", source: { ...document.source, path }, message, hint });
+    } else {
+      const manifest = examine(
+        identity.object,
+        value,
+        document,
+        context,
+        options.defaultNamespace ?? "default",
+        diagnostics,
+      );
+      if (manifest !== undefined) manifests.push(manifest);
+    }
+  }
+  return { manifests, diagnostics, foreign };
+}
+
+function contextOf(options: ValidateOptions): CheckContext {
+  const kubeVersion = options.kubeVersion ?? "1.36";
+  return {
+    kubeVersion,
+    addressRules: kubeVersion === "1.36" ? "strict" : "sloppy",
+    families: options.families ?? ["ipv4", "ipv6"],
+    serviceCIDRs: options.serviceCIDRs ?? [],
+    nodePortRange: options.nodePortRange ?? DEFAULT_NODE_PORTS,
+  };
+}
+
+/** One object of ours: its shape, then its values. Adds what it finds; gives the manifest when there is no error. */
+function examine(
+  kind: Kind,
+  value: Readonly<Record<string, unknown>>,
+  { source }: Document,
+  context: CheckContext,
+  defaultNamespace: string,
+  diagnostics: Diagnostic[],
+): Manifest | undefined {
+  const problems = shapeProblems(kind, value);
+  for (const { code, path, message, hint } of problems) {
+    diagnostics.push({
+      code,
+      severity: "error",
+      source: { ...source, path },
+      ...whoIs(kind, value, defaultNamespace),
+      message,
+      hint,
+    });
+  }
+  if (problems.length > 0) return undefined;
+  const object = objectOf(kind, value, defaultNamespace);
+  let sound = true;
+  checkObject(object, context, ({ code, severity }, path, message, hint) => {
+    if (severity === "error") sound = false;
+    const who = whoIs(kind, value, defaultNamespace);
+    diagnostics.push({ code, severity, source: { ...source, path }, ...who, message: `${path}: ${message}`, hint });
+  });
+  return sound ? manifestOf(object, source) : undefined;
+}
+
+/** "Service default/web", when the object says so itself. */
+function whoIs(
+  kind: Kind,
+  value: Readonly<Record<string, unknown>>,
+  defaultNamespace: string,
+): { readonly object?: string } {
+  const metadata = value.metadata;
+  if (typeof metadata !== "object" || metadata === null) return {};
+  const { name, namespace } = metadata as { readonly name?: unknown; readonly namespace?: unknown };
+  if (typeof name !== "string" || !/^[\w.-]{1,253}$/.test(name)) return {};
+  if (kind === "Node") return { object: `${kind} ${name}` };
+  const place = typeof namespace === "string" && /^[\w.-]{1,63}$/.test(namespace) ? namespace : defaultNamespace;
+  return { object: `${kind} ${place}/${name}` };
+}
