@@ -10,8 +10,6 @@ export interface VariantQuestion {
   readonly chosen: Variant | undefined;
   /** Whether /proc says that this namespace has legacy tables. Asking the legacy tools would create some. */
   readonly hasLegacyTables: boolean;
-  /** Clean-up of one variant may run while the other holds rules. */
-  readonly mayHoldBoth: boolean;
 }
 
 /** Chains by which kubelet tells others what it uses (kubernetes-sigs/iptables-wrappers). */
@@ -42,7 +40,7 @@ export async function findVariant(run: Runner, question: VariantQuestion): Promi
   const nft = await evidenceOf(run, "nft", families);
   const variant = chosen ?? byEvidence(nft, legacy) ?? (await iptablesVersion(run)).variant;
   const other = variant === "nft" ? legacy : nft;
-  if (other.active !== undefined && !question.mayHoldBoth) throw bothHold(variant, other.active);
+  if (other.active !== undefined) throw bothHold(variant, other.active);
   return variant;
 }
 

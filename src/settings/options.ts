@@ -15,6 +15,9 @@ export interface Option {
 }
 
 export type OptionKey =
+  | "kubeVersion"
+  | "namespace"
+  | "nodePortRange"
   | "nodeName"
   | "nodeIp"
   | "zone"
@@ -33,6 +36,17 @@ export type OptionKey =
   | "iptablesVariant"
   | "stateDir"
   | "lockTimeout";
+
+/** About the cluster for which the manifests were written: what is valid. */
+export const CLUSTER_OPTIONS: readonly Option[] = [
+  { key: "kubeVersion", argument: "VERSION", description: "judge by the rules of 1.33, 1.34, 1.35 or 1.36 (default)" },
+  { key: "namespace", argument: "NAME", description: "of objects that name none (default: default)" },
+  {
+    key: "nodePortRange",
+    argument: "FIRST-LAST",
+    description: "node ports that a Service may have (default: 30000-32767)",
+  },
+];
 
 /** About the node and its network: what the rules mean. */
 export const NODE_OPTIONS: readonly Option[] = [
@@ -77,7 +91,12 @@ export const KERNEL_OPTIONS: readonly Option[] = [
   { key: "lockTimeout", argument: "SECONDS", description: "how long to wait for another run (default: 5)" },
 ];
 
-export const ALL_OPTIONS: readonly Option[] = [...NODE_OPTIONS, ...BACKEND_OPTIONS, ...KERNEL_OPTIONS];
+export const ALL_OPTIONS: readonly Option[] = [
+  ...CLUSTER_OPTIONS,
+  ...NODE_OPTIONS,
+  ...BACKEND_OPTIONS,
+  ...KERNEL_OPTIONS,
+];
 
 /** nodeIp → --node-ip */
 export function flagOf(key: OptionKey): string {

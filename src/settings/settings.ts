@@ -10,10 +10,13 @@ import {
   readIPs,
   readList,
   readText,
+  wrong,
 } from "./values.ts";
 
 export const DETECT_LOCAL_MODES = ["ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix"] as const;
 export type DetectLocalMode = (typeof DETECT_LOCAL_MODES)[number];
+
+export const KUBE_VERSIONS = ["1.33", "1.34", "1.35", "1.36"] as const;
 
 export type NodePortAddressSetting =
   | { readonly kind: "default" }
@@ -22,6 +25,10 @@ export type NodePortAddressSetting =
 
 /** What the user decided, defaults filled in; nothing of this depends on the machine or the input. */
 export interface Settings {
+  readonly kubeVersion: (typeof KUBE_VERSIONS)[number];
+  readonly namespace: string;
+  /** Both ends included. */
+  readonly nodePortRange: { readonly first: number; readonly last: number };
   readonly nodeName: string | undefined;
   readonly nodeIPs: readonly string[];
   readonly zone: string | undefined;
@@ -74,6 +81,9 @@ export function settingsOf(raw: readonly RawSetting[]): Settings {
   };
   const ipFamily = read("ipFamily", (value, where) => readChoice(value, where, FAMILY_CHOICES));
   return {
+    kubeVersion: read("kubeVersion", (value, where) => readChoice(value, where, KUBE_VERSIONS)) ?? "1.36",
+    namespace: read("namespace", readNamespace) ?? "default",
+    nodePortRange: read("nodePortRange", readPortRange) ?? { first: 30000, last: 32767 },
     nodeName: read("nodeName", readNodeName),
     nodeIPs: read("nodeIp", readIPs) ?? [],
     zone: read("zone", (value, where) =>
@@ -107,6 +117,19 @@ function readNodeName(value: unknown, where: string): string {
     "the name of a node",
     "for example worker-1, as `kubectl get nodes` prints it",
   );
+}
+
+function readNamespace(value: unknown, where: string): string {
+  return readText(value, where, /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "a namespace", "for example default");
+}
+
+function readPortRange(value: unknown, where: string): Settings["nodePortRange"] {
+  const [first = 0, last = 0] = typeof value === "string" ? value.split("-").map(Number) : [];
+  const isRange = typeof value === "string" && /^\d{1,5}-\d{1,5}$/.test(value);
+  if (!isRange || first < 1 || last > 65535 || first > last) {
+    throw wrong(where, value, "a range of ports", "for example 30000-32767");
+  }
+  return { first, last };
 }
 
 function readInterface(value: unknown, where: string): string {

@@ -1,0 +1,207 @@
+import { Command, CommanderError, Option as Flag } from "commander";
+import packageJson from "../package.json" with { type: "json" };
+import type { Flags } from "./commands/flags.ts";
+import type { Io } from "./commands/io.ts";
+import { standardIo } from "./commands/io.ts";
+import { ExitCode, UserError } from "./errors.ts";
+import {
+  BACKEND_OPTIONS,
+  CLUSTER_OPTIONS,
+  flagOf,
+  KERNEL_OPTIONS,
+  NODE_OPTIONS,
+  type Option,
+} from "./settings/options.ts";
+
+/** One command: what it is called, what it takes, and where its code is, loaded only when it runs. */
+interface CommandEntry {
+  readonly name: string;
+  readonly alias?: string;
+  readonly summary: string;
+  /** Options with a value in the configuration file. */
+  readonly settings: readonly (readonly Option[])[];
+  /** Options of this command alone: flags, description, and allowed values if they are few. */
+  readonly flags: readonly (readonly [flags: string, description: string, choices?: readonly string[]])[];
+  readonly load: () => Promise<{ run(flags: Flags, io: Io): Promise<ExitCode> }>;
+}
+
+const INPUT: CommandEntry["flags"] = [
+  ["-f, --file <PATH...>", "manifests: a file, a directory (recursively), or - for standard input; repeatable"],
+];
+const STRICT: CommandEntry["flags"] = [["--strict", "treat warnings as errors"]];
+
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "compile",
+    summary: "print the rules as the tool takes them; needs no root and changes nothing",
+    settings: [
+      CLUSTER_OPTIONS,
+      NODE_OPTIONS,
+      BACKEND_OPTIONS,
+      KERNEL_OPTIONS.filter(({ key }) => key === "iptablesVariant"),
+    ],
+    flags: [
+      ...INPUT,
+      ...STRICT,
+      ["--emit <STAGE>", "print this stage instead, as JSON", ["documents", "model", "ruleset", "rules"]],
+    ],
+    load: () => import("./commands/compile.ts"),
+  },
+  {
+    name: "validate",
+    summary: "check manifests as the API server would",
+    settings: [CLUSTER_OPTIONS, NODE_OPTIONS.filter(({ key }) => key === "ipFamily" || key === "serviceCidr")],
+    flags: [
+      ...INPUT,
+      ...STRICT,
+      ["--fail-on <SEVERITY>", "what makes the command fail (default: error)", ["error", "warning", "never"]],
+      ["--ignore <CODE...>", "leave out warnings of this code; repeatable"],
+      ["--output <FORMAT>", "how to print findings", ["human", "json", "github", "sarif", "junit"]],
+      ["--explain <CODE>", "say what a code means and how to mend it"],
+    ],
+    load: () => import("./commands/validate.ts"),
+  },
+  {
+    name: "diff",
+    summary: "compare the rules of this node with what the input asks for",
+    settings: [CLUSTER_OPTIONS, NODE_OPTIONS, BACKEND_OPTIONS, KERNEL_OPTIONS],
+    flags: [...INPUT, ...STRICT, ["--output <FORMAT>", "how to print changes", ["human", "json", "restore"]]],
+    load: () => import("./commands/diff.ts"),
+  },
+  {
+    name: "sync",
+    alias: "apply",
+    summary: "make the rules of this node what the input asks for, all or nothing",
+    settings: [CLUSTER_OPTIONS, NODE_OPTIONS, BACKEND_OPTIONS, KERNEL_OPTIONS],
+    flags: [
+      ...INPUT,
+      ...STRICT,
+      ["--dry-run", "print what would change, and change nothing"],
+      ["--output <FORMAT>", "how to print changes", ["human", "json"]],
+      ["--verbose", "print what was changed"],
+    ],
+    load: () => import("./commands/sync.ts"),
+  },
+  {
+    name: "cleanup",
+    summary: "remove all rules of ours from this node",
+    settings: [NODE_OPTIONS.filter(({ key }) => key === "ipFamily"), BACKEND_OPTIONS.slice(0, 1), KERNEL_OPTIONS],
+    flags: [
+      ["--kube-proxy", "remove what only kube-proxy leaves, too: its canaries and its nft tables"],
+      ["--dry-run", "print what would be removed, and change nothing"],
+    ],
+    load: () => import("./commands/cleanup.ts"),
+  },
+  {
+    name: "version",
+    summary: "print versions of svctables and of the tools that it uses",
+    settings: [],
+    flags: [["--output <FORMAT>", "how to print them", ["human", "json"]]],
+    load: () => import("./commands/version.ts"),
+  },
+];
+
+const EXIT_CODES = `
+Exit codes: 0 done, or nothing to say; 1 validate found errors, or diff found differences; 2 could not run;
+3 input rejected, nothing changed; 4 the kernel refused, nothing changed or rolled back; 70 a bug of ours.`;
+
+/** @param finish receives the exit code of the command that ran */
+function programOf(finish: (code: ExitCode) => void): Command {
+  const program = new Command("svctables")
+    .description(
+      "Compiles Kubernetes Services into the packet rules of one node: kube-proxy in one shot, without a cluster.",
+    )
+    .version(packageJson.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help on a command")
+    .addHelpText("after", EXIT_CODES)
+    .configureHelp({ helpWidth: 110 })
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const entry of COMMANDS) addCommand(program, entry, finish);
+  return program;
+}
+
+function addCommand(program: Command, entry: CommandEntry, finish: (code: ExitCode) => void): void {
+  const command = program
+    .command(entry.name)
+    .summary(entry.summary)
+    .description(`${entry.summary[0]?.toUpperCase()}${entry.summary.slice(1)}.`)
+    .helpOption("-h, --help", "print help")
+    .configureHelp({ helpWidth: 110 })
+    .showHelpAfterError(`(svctables ${entry.name} --help lists all options)`)
+    .allowExcessArguments(false);
+  if (entry.alias !== undefined) command.alias(entry.alias);
+  for (const [flags, description, choices] of entry.flags) {
+    const flag = new Flag(flags, description);
+    // One value at a time, so that what follows a repeatable option is not swallowed.
+    flag.variadic = false;
+    if (flags.includes("...")) flag.argParser(append);
+    command.addOption(choices === undefined ? flag : flag.choices(choices));
+  }
+  for (const option of entry.settings.flat()) addSetting(command, option);
+  if (entry.settings.length > 0)
+    command.option("--config <FILE>", "our own YAML, or a KubeProxyConfiguration; flags win");
+  command.option("-q, --quiet", "print results and errors only");
+  command.action(async (flags: Flags) => {
+    const { run } = await entry.load();
+    finish(await run(flags, standardIo({ quiet: flags.quiet === true })));
+  });
+}
+
+function addSetting(command: Command, { key, argument, list, negatable, description }: Option): void {
+  const flag = flagOf(key);
+  if (argument === undefined) {
+    command.option(flag, description);
+    if (negatable) command.addOption(new Flag(`--no-${flag.slice(2)}`).hideHelp());
+  } else if (list) {
+    command.addOption(new Flag(`${flag} <${argument}>`, `${description}; repeatable`).argParser(append));
+  } else {
+    command.option(`${flag} <${argument}>`, description);
+  }
+}
+
+function append(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+// ── The one place where everything ends ──────────────────────────────────────────────────────────
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = ExitCode.done;
+  const program = programOf((finished) => {
+    code = finished;
+  });
+  try {
+    await program.parseAsync(argv);
+    return code;
+  } catch (error) {
+    return endOf(error);
+  }
+}
+
+/** Says what went wrong, and with which exit code. */
+async function endOf(error: unknown): Promise<ExitCode> {
+  // commander has said it already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.cannotRun;
+  const io = standardIo({ quiet: false });
+  const [{ failureText, bugText }, { styleFor }] = await Promise.all([
+    import("./report/failure.ts"),
+    import("./report/style.ts"),
+  ]);
+  if (error instanceof UserError) {
+    io.error(failureText(error.message, error.hint, styleFor(io.color)));
+    return error.exitCode;
+  }
+  const facts = { svctables: packageJson.version, node: process.version, command: process.argv[2] ?? "" };
+  io.error(bugText(error, facts, styleFor(io.color)));
+  return ExitCode.internal;
+}
+
+// A reader that has seen enough (head, a closed pager) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(ExitCode.done);
+});
+
+process.exitCode = await main(process.argv);

@@ -1,0 +1,89 @@
+import type { FamilyPlan } from "../apply/apply.ts";
+import { ExitCode, UserError } from "../errors.ts";
+import { backendOf, decide, type Input, nodeFor, plan, wishesOf } from "../pipeline.ts";
+import { changesText, countsText, familiesText } from "../report/changes.ts";
+import { changesJson, jsonText } from "../report/json.ts";
+import { styleFor } from "../report/style.ts";
+import { renderOptions } from "../settings/node.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Family } from "../types.ts";
+import { noteNode } from "./compile.ts";
+import { type Flags, settingsFrom, textFlag } from "./flags.ts";
+import { isRouteLocalnetOn } from "./host.ts";
+import { inputFrom, isAccepted } from "./input.ts";
+import type { Io } from "./io.ts";
+import { openKernel, type ThisNode } from "./kernel.ts";
+
+/** What this node's kernel holds, compared with what the input asks for. Changes nothing. */
+export async function run(flags: Flags, io: Io): Promise<ExitCode> {
+  const settings = await settingsFrom(flags, io);
+  const input = await inputFrom(flags, settings, io);
+  if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
+  const node = await openKernel(settings);
+  const plans = await planFor(input, settings, node, io);
+  showPlans(plans, textFlag(flags, "output") ?? "human", io);
+  if (needsRouteLocalnet(plans, input, settings, node) && !(await isRouteLocalnetOn())) {
+    io.note("note: sync would also set net.ipv4.conf.all.route_localnet = 1\n");
+  }
+  return plans.some(({ changes }) => changes.length > 0) ? ExitCode.found : ExitCode.done;
+}
+
+const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
+
+export async function planFor(
+  input: Input,
+  settings: Settings,
+  { kernel, host }: ThisNode,
+  io: Io,
+): Promise<readonly FamilyPlan[]> {
+  noteNode(input, nodeFor(input.manifests, settings, host), io);
+  const families = settings.families ?? FAMILIES;
+  const decisions = families.map((family) => decide(input.manifests, settings, host, family));
+  return plan(wishesOf(decisions, settings), backendOf(settings), kernel);
+}
+
+/** NodePorts on localhost work only if packets may leave with a loopback address for a moment. */
+export function needsRouteLocalnet(
+  plans: readonly FamilyPlan[],
+  { manifests }: Input,
+  settings: Settings,
+  { host }: ThisNode,
+): boolean {
+  if (settings.backend !== "iptables" || !plans.some(({ family }) => family === "ipv4")) return false;
+  return renderOptions(settings, nodeFor(manifests, settings, host), host, "ipv4").localhostNodePorts;
+}
+
+/** "IPv4 and IPv6 (iptables-nft)" */
+export function scopeText(plans: readonly FamilyPlan[], settings: Settings): string {
+  const [first] = plans;
+  const tool = settings.backend === "iptables" && first !== undefined ? `iptables-${first.flavour}` : settings.backend;
+  return `${familiesText(plans.map(({ family }) => family))} (${tool})`;
+}
+
+export function showPlans(plans: readonly FamilyPlan[], output: string, io: Io): void {
+  const changes = plans.flatMap((one) => one.changes);
+  switch (output) {
+    case "json":
+      io.out(jsonText(changesJson(changes)));
+      return;
+    case "restore":
+      io.out(restoreText(plans));
+      return;
+    default:
+      io.out(
+        changes.length === 0 ? "in sync\n" : `${changesText(changes, styleFor(io.color))}\n${countsText(changes)}\n`,
+      );
+  }
+}
+
+/** What the tool would be fed; it takes one family at a time. */
+function restoreText(plans: readonly FamilyPlan[]): string {
+  const busy = plans.filter(({ changes }) => changes.length > 0);
+  if (busy.length > 1) {
+    throw new UserError(
+      "both families differ, and the tools take one at a time",
+      "ask for one after the other with --ip-family ipv4 and --ip-family ipv6",
+    );
+  }
+  return busy.flatMap(({ transaction }) => transaction.steps.map(({ text }) => text)).join("");
+}

@@ -1,0 +1,42 @@
+/** What a command may say, and how: the only way from commands to the outside. */
+export interface Io {
+  /** The result; a pipe may be at the other end. */
+  out(text: string): void;
+  /** Everything about the result; not printed with --quiet, unless it is an error. */
+  note(text: string): void;
+  error(text: string): void;
+  readonly color: boolean;
+  readonly outIsTTY: boolean;
+  readonly errorIsTTY: boolean;
+  stdin(): Promise<Uint8Array>;
+}
+
+export interface IoOptions {
+  readonly quiet: boolean;
+}
+
+/** Standard streams. Colours follow NO_COLOR, FORCE_COLOR and whether somebody looks at a terminal. */
+export function standardIo({ quiet }: IoOptions): Io {
+  const { stdin, stdout, stderr, env } = process;
+  return {
+    out: (text) => void stdout.write(text),
+    note: (text) => {
+      if (!quiet) stderr.write(text);
+    },
+    error: (text) => void stderr.write(text),
+    color: wantsColor(env, stderr.isTTY === true && stdout.isTTY === true),
+    outIsTTY: stdout.isTTY === true,
+    errorIsTTY: stderr.isTTY === true,
+    stdin: async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
+      return Buffer.concat(chunks);
+    },
+  };
+}
+
+function wantsColor(env: NodeJS.ProcessEnv, isTTY: boolean): boolean {
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== "") return false;
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "0") return true;
+  return isTTY && env.TERM !== "dumb";
+}

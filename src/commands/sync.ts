@@ -1,0 +1,87 @@
+import { ExitCode } from "../errors.ts";
+import { backendOf, carryOut, type Input } from "../pipeline.ts";
+import { changesText, countsText, servicePortText } from "../report/changes.ts";
+import { placeOf } from "../report/diagnostics.ts";
+import { failureText } from "../report/failure.ts";
+import { changesJson, jsonText } from "../report/json.ts";
+import { styleFor } from "../report/style.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { ApplyResult, Origin } from "../types.ts";
+import { needsRouteLocalnet, planFor, scopeText, showPlans } from "./diff.ts";
+import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
+import { enableRouteLocalnet } from "./host.ts";
+import { inputFrom, isAccepted } from "./input.ts";
+import type { Io } from "./io.ts";
+import { exclusively, openKernel } from "./kernel.ts";
+import { rememberRouteLocalnet } from "./sysctl.ts";
+
+/** Makes this node's kernel hold what the input asks for, all or nothing. */
+export async function run(flags: Flags, io: Io): Promise<ExitCode> {
+  const settings = await settingsFrom(flags, io);
+  const input = await inputFrom(flags, settings, io);
+  if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
+  if (isSet(flags, "dryRun")) return dryRun(flags, settings, input, io);
+  return exclusively(settings, () => syncNow(flags, settings, input, io));
+}
+
+async function dryRun(flags: Flags, settings: Settings, input: Input, io: Io): Promise<ExitCode> {
+  const plans = await planFor(input, settings, await openKernel(settings), io);
+  showPlans(plans, textFlag(flags, "output") ?? "human", io);
+  io.note(`dry run: ${scopeText(plans, settings)}, nothing was changed\n`);
+  return ExitCode.done;
+}
+
+async function syncNow(flags: Flags, settings: Settings, input: Input, io: Io): Promise<ExitCode> {
+  const node = await openKernel(settings);
+  const plans = await planFor(input, settings, node, io);
+  const result = await carryOut(plans, backendOf(settings), node.kernel);
+  const json = textFlag(flags, "output") === "json";
+  if (json) io.out(jsonText(resultJson(result)));
+  if (result.kind === "refused") {
+    reportRefusal(result, input, io);
+    return ExitCode.kernelRefused;
+  }
+  // After the rules, since they are what keeps others from reaching 127.0.0.1.
+  const localnet = needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet());
+  if (localnet) {
+    io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
+    await rememberRouteLocalnet(settings.stateDir, true, io);
+  }
+  if (result.kind === "applied" && isSet(flags, "verbose")) {
+    io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
+  }
+  if (result.kind === "applied") io.note(`synced ${scopeText(plans, settings)}: ${countsText(result.changes)}\n`);
+  else if (io.errorIsTTY || isSet(flags, "verbose")) io.note(`in sync: ${scopeText(plans, settings)}\n`);
+  return ExitCode.done;
+}
+
+function resultJson(result: ApplyResult): object {
+  switch (result.kind) {
+    case "unchanged":
+      return { result: result.kind, ...changesJson([]) };
+    case "applied":
+      return { result: result.kind, ...changesJson(result.changes) };
+    case "refused": {
+      const { kind, reason, origin, rolledBack } = result;
+      const servicePort = origin === undefined ? undefined : servicePortText(origin.servicePort);
+      return { result: kind, reason, servicePort, source: origin?.source, rolledBack };
+    }
+  }
+}
+
+export function reportRefusal(
+  { reason, origin, rolledBack }: Extract<ApplyResult, { kind: "refused" }>,
+  input: Input | undefined,
+  io: Io,
+): void {
+  const cause = origin === undefined ? "" : ` because of Service ${causeText(origin, input)}`;
+  const hint = rolledBack
+    ? "the rules are as they were before; the message of the tool says what it did not take"
+    : "the rules are neither old nor new: mend the cause and run `svctables sync` again, or run `svctables cleanup`";
+  io.error(failureText(`the kernel refused the rules${cause}: ${reason}`, hint, styleFor(io.color)));
+}
+
+function causeText({ source, servicePort }: Origin, input: Input | undefined): string {
+  const line = source.line ?? input?.locate(source)?.line;
+  return `${servicePortText(servicePort)} (${placeOf(line === undefined ? source : { ...source, line })})`;
+}

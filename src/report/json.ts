@@ -1,0 +1,51 @@
+import type { Change, Diagnostic, Line, Source } from "../types.ts";
+import { countChanges, kindOf, servicePortText } from "./changes.ts";
+
+/** Everything for programs: stable names, two-space indent, one value per document. */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function diagnosticJson({ code, severity, source, object, message, hint }: Diagnostic): unknown {
+  return { code, severity, object, ...sourceJson(source), message, hint };
+}
+
+function sourceJson({ file, document, item, path, line, column }: Source): object {
+  return { file, document, item, path, line, column };
+}
+
+export function changesJson(changes: readonly Change[]): object {
+  return { inSync: changes.length === 0, counts: countChanges(changes), changes: changes.map(changeJson) };
+}
+
+function changeJson({ family, table, name, before, after, removed, added }: Change): unknown {
+  const action = before === undefined ? "create" : after === undefined ? "delete" : "change";
+  return {
+    family,
+    table,
+    name,
+    kind: kindOf(after ?? before),
+    action,
+    removed: removed.map(lineJson),
+    added: added.map(lineJson),
+  };
+}
+
+function lineJson({ text, origin }: Line): unknown {
+  if (origin === undefined) return { text };
+  return { text, servicePort: servicePortText(origin.servicePort), source: sourceJson(origin.source) };
+}
+
+/** The findings of `validate`. */
+export function findingsJson(
+  diagnostics: readonly Diagnostic[],
+  objects: number,
+  foreign: ReadonlyMap<string, number>,
+): object {
+  const errors = diagnostics.filter(({ severity }) => severity === "error").length;
+  return {
+    counts: { objects, errors, warnings: diagnostics.length - errors },
+    foreign: Object.fromEntries(foreign),
+    findings: diagnostics.map(diagnosticJson),
+  };
+}
