@@ -23,9 +23,9 @@ const subnetInHost = ([subnet = 0, host = 0]: readonly number[]): string =>
 /** The first network that fits counts. */
 const NETS: readonly Net[] = [
   { ipv4: "10.180.", ipv6: "fd00:10:180", prefixes: { 16: 48, 24: 64, 25: 121 }, host: subnetAndHost },
-  { ipv4: "10.0.", ipv6: "fd00:10:0", prefixes: { 16: 112 }, host: subnetInHost },
-  { ipv4: "10.96.", ipv6: "fd00:10:96", prefixes: { 12: 108, 16: 112 }, host: subnetInHost },
-  { ipv4: "10.111.", ipv6: "fd00:10:111", prefixes: { 16: 112 }, host: subnetInHost },
+  { ipv4: "10.0.", ipv6: "fd00:10", prefixes: { 16: 112 }, host: subnetInHost },
+  { ipv4: "10.96.", ipv6: "fd00:10:96", prefixes: { 12: 64 }, host: subnetInHost },
+  { ipv4: "10.111.", ipv6: "fd00:10:96::111", prefixes: {}, host: ([subnet = 0, host = 0]) => `:${subnet}:${host}` },
   { ipv4: "10.", ipv6: "fd00:10", prefixes: { 8: 32 }, host: onlyNetwork },
   { ipv4: "172.30.", ipv6: "fd00:172:30", prefixes: { 16: 112 }, host: subnetInHost },
   { ipv4: "192.168.", ipv6: "fd00:192:168", prefixes: { 16: 48, 24: 64 }, host: subnetAndHost },
