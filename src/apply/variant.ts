@@ -8,8 +8,8 @@ export interface VariantQuestion {
   readonly families: readonly Family[];
   /** The user's choice, if any. */
   readonly chosen: Variant | undefined;
-  /** Whether /proc says that this namespace has legacy tables. Asking the legacy tools would create some. */
-  readonly hasLegacyTables: boolean;
+  /** Names of the legacy tables in this namespace, as /proc lists them: asking the tools for others creates them. */
+  readonly legacyTables: Readonly<Record<Family, readonly string[]>>;
 }
 
 /** Chains by which kubelet tells others what it uses (kubernetes-sigs/iptables-wrappers). */
@@ -25,19 +25,19 @@ interface Evidence {
   readonly active: string | undefined;
 }
 
-const NOTHING: Evidence = { hint: false, active: undefined };
-
 /**
  * The variant that this node uses: the one in which kubelet left its hint, else the one that holds KUBE- chains,
  * else what plain `iptables` is.
  * @throws UserError if the other variant holds KUBE- chains, too
  */
 export async function findVariant(run: Runner, question: VariantQuestion): Promise<Variant> {
-  const { families, chosen, hasLegacyTables } = question;
-  const legacy = hasLegacyTables ? await evidenceOf(run, "legacy", families) : NOTHING;
+  const { families, chosen, legacyTables } = question;
+  const legacy = await evidenceOf(run, "legacy", families, (family) =>
+    TABLES.filter((table) => legacyTables[family].includes(table)),
+  );
   // Without legacy tables there is nothing to be confused with.
   if (chosen === "nft" && legacy.active === undefined) return chosen;
-  const nft = await evidenceOf(run, "nft", families);
+  const nft = await evidenceOf(run, "nft", families, () => TABLES);
   const variant = chosen ?? byEvidence(nft, legacy) ?? (await iptablesVersion(run)).variant;
   const other = variant === "nft" ? legacy : nft;
   if (other.active !== undefined) throw bothHold(variant, other.active);
@@ -58,21 +58,24 @@ function bothHold(variant: Variant, chain: string): UserError {
   );
 }
 
-/** Looks at mangle and filter: kubelet's hints are in the one, and the other is small where nat is large. */
-async function evidenceOf(run: Runner, variant: Variant, families: readonly Family[]): Promise<Evidence> {
-  let evidence = NOTHING;
-  for (const family of families) {
-    for (const table of ["mangle", "filter"]) {
-      const result = await run({ program: `${PROGRAMS[family]}-${variant}-save`, args: ["-t", table] });
-      // A family or table that the kernel does not have holds nothing.
-      if (result.exitCode !== 0) continue;
-      evidence = {
-        hint: evidence.hint || HINT.test(result.stdout),
-        active: evidence.active ?? ACTIVE_CHAIN.exec(result.stdout)?.[1],
-      };
-    }
-  }
-  return evidence;
+/** kubelet's hints are in mangle, and filter is small where nat is large. */
+const TABLES = ["mangle", "filter"];
+
+async function evidenceOf(
+  run: Runner,
+  variant: Variant,
+  families: readonly Family[],
+  tablesOf: (family: Family) => readonly string[],
+): Promise<Evidence> {
+  const commands = families.flatMap((family) =>
+    tablesOf(family).map((table) => ({ program: `${PROGRAMS[family]}-${variant}-save`, args: ["-t", table] })),
+  );
+  // A family or table that the kernel does not have holds nothing.
+  const listings = (await Promise.all(commands.map(run))).filter(({ exitCode }) => exitCode === 0);
+  return {
+    hint: listings.some(({ stdout }) => HINT.test(stdout)),
+    active: listings.map(({ stdout }) => ACTIVE_CHAIN.exec(stdout)?.[1]).find((chain) => chain !== undefined),
+  };
 }
 
 export interface IptablesVersion {

@@ -8,7 +8,7 @@ import { styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Backend, Family, Runner } from "../types.ts";
 import { type Flags, isSet, settingsFrom } from "./flags.ts";
-import { disableRouteLocalnet, hasLegacyTables } from "./host.ts";
+import { disableRouteLocalnet, legacyTables } from "./host.ts";
 import type { Io } from "./io.ts";
 import { exclusively, runner } from "./kernel.ts";
 import { reportRefusal } from "./sync.ts";
@@ -62,7 +62,8 @@ function nothingWithoutNft(error: unknown): readonly Leftover[] {
 /** Both variants of iptables, but legacy only where it has tables: asking would create them. */
 async function flavoursOf({ iptablesVariant }: Settings): Promise<readonly string[]> {
   if (iptablesVariant !== undefined) return [iptablesVariant];
-  return (await hasLegacyTables()) ? ["nft", "legacy"] : ["nft"];
+  const { ipv4, ipv6 } = await legacyTables();
+  return ipv4.length + ipv6.length > 0 ? ["nft", "legacy"] : ["nft"];
 }
 
 async function remove({ plans, leftovers }: Rest, tools: Runner, settings: Settings, io: Io): Promise<ExitCode> {

@@ -3,6 +3,7 @@ import { hostname, networkInterfaces } from "node:os";
 import { UserError } from "../errors.ts";
 import { canonicalIP } from "../ip.ts";
 import type { HostFacts } from "../settings/node.ts";
+import type { Family } from "../types.ts";
 
 const BE_LIBERAL = "/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal";
 const ROUTE_LOCALNET = "/proc/sys/net/ipv4/conf/all/route_localnet";
@@ -34,10 +35,17 @@ function interfaceAddresses(): readonly string[] {
   return [...addresses];
 }
 
-/** Whether this network namespace has tables of the legacy iptables; asking its tools would create some. */
-export async function hasLegacyTables(): Promise<boolean> {
-  const names = await Promise.all(["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(readProc));
-  return names.some((text) => text !== undefined && text.trim() !== "");
+/** The tables of the legacy iptables in this network namespace; asking its tools for others would create them. */
+export async function legacyTables(): Promise<Readonly<Record<Family, readonly string[]>>> {
+  const [ipv4, ipv6] = await Promise.all([
+    readProc("/proc/net/ip_tables_names"),
+    readProc("/proc/net/ip6_tables_names"),
+  ]);
+  return { ipv4: wordsOf(ipv4), ipv6: wordsOf(ipv6) };
+}
+
+function wordsOf(text = ""): readonly string[] {
+  return text.split("\n").filter((word) => word !== "");
 }
 
 /**

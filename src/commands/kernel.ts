@@ -5,7 +5,7 @@ import type { Kernel } from "../pipeline.ts";
 import type { HostFacts } from "../settings/node.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Family, Runner } from "../types.ts";
-import { hasLegacyTables, thisHost } from "./host.ts";
+import { legacyTables, thisHost } from "./host.ts";
 
 export interface ThisNode {
   readonly kernel: Kernel;
@@ -26,7 +26,7 @@ export async function openKernel(settings: Settings): Promise<ThisNode> {
   const flavour = await findVariant(run, {
     families,
     chosen: settings.iptablesVariant,
-    hasLegacyTables: await hasLegacyTables(),
+    legacyTables: await legacyTables(),
   });
   const { randomFully } = await iptablesVersion(run);
   return { kernel: { run, flavour }, host: await thisHost(randomFully) };

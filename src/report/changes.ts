@@ -87,9 +87,12 @@ function partIn({ parts }: Group, change: Change): Part {
   return part;
 }
 
-/** The ServicePort that a whole object belongs to: the one that every line of it comes from. */
+/**
+ * The ServicePort that a whole chain belongs to: the one that every line of it comes from. Where order carries no
+ * meaning, many Services share the chain.
+ */
 function ownerOf({ after }: Change): Origin | undefined {
-  if (after?.kind !== "chain") return undefined;
+  if (after?.kind !== "chain" || !after.ordered) return undefined;
   const [first] = after.lines;
   if (first?.origin === undefined) return undefined;
   const key = servicePortText(first.origin.servicePort);
