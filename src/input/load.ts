@@ -69,9 +69,10 @@ function readText(input: InputFile, maxAliases: number): TextResult {
     diagnostics: [diagnostic],
     record: { name: input.name, format: "yaml", documents: [], bytes: keep },
   });
-  const invalid = encodingError(input.name, bytes);
+  const isJson = looksLikeJson(input.name, bytes);
+  const invalid = encodingError(input.name, bytes, isJson);
   if (invalid !== undefined) return failed(invalid);
-  const result = looksLikeJson(input.name, bytes)
+  const result = isJson
     ? readJson(input.name, bytes, keep, () => readYaml(input.name, bytes, keep, maxAliases))
     : readYaml(input.name, bytes, keep, maxAliases);
   if (result.documents.length === 0 && result.diagnostics.length === 0 && result.record.documents.length === 0) {

@@ -18,8 +18,8 @@ export function withoutBom(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 
-/** Why these bytes are not a text that can be read, or undefined. */
-export function encodingError(file: string, bytes: Buffer): Diagnostic | undefined {
+/** Why these bytes are not a text that can be read, or undefined. JSON's own grammar refuses control characters. */
+export function encodingError(file: string, bytes: Buffer, isJson: boolean): Diagnostic | undefined {
   const fail = (code: string, offset: number, message: string, hint: string) =>
     textError(code, { file, document: 0, ...positionAt(bytes, offset) }, message, hint);
   const [a, b] = bytes;
@@ -42,7 +42,7 @@ export function encodingError(file: string, bytes: Buffer): Diagnostic | undefin
     const hint = "save the file as UTF-8, or check that the right file was named";
     return fail("encoding-invalid", firstInvalid(bytes), "the file is not valid UTF-8", hint);
   }
-  return controlCharacter(bytes, fail);
+  return isJson ? undefined : controlCharacter(bytes, fail);
 }
 
 type Fail = (code: string, offset: number, message: string, hint: string) => Diagnostic;

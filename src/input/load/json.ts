@@ -1,3 +1,5 @@
+import type { PathOffset } from "./path.ts";
+
 /**
  * JSON beyond what JSON.parse tells: where an error is, which keys are given twice, where a field stands, and
  * several values one after the other. Only the pre-scan runs on every input; the rest runs when something is wrong.
@@ -209,16 +211,17 @@ export function scanJson(text: string): JsonScan {
   }
 }
 
-/** Offset of a field for a path from the value that starts at `start`; the nearest parent when it is missing. */
-export function offsetInJson(text: string, start: number, path: readonly (string | number)[]): number {
+/** Where a path leads in the first value of the text: `steps` of it exist, and the last that does starts at `offset`. */
+export function offsetInJson(text: string, path: readonly (string | number)[]): PathOffset {
   const scanner = new Scanner(text);
-  scanner.at = start;
   scanner.space();
-  let found = scanner.at;
+  let offset = scanner.at;
+  let steps = 0;
   for (const step of path) {
-    const offset = scanner.descend(step);
-    if (offset === undefined) return found;
-    found = offset;
+    const found = scanner.descend(step);
+    if (found === undefined) break;
+    offset = found;
+    steps++;
   }
-  return found;
+  return { offset, steps };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Diagnostic, Source } from "../../types.ts";
 import { withoutBom } from "./encoding.ts";
 import { offsetInJson } from "./json.ts";
-import { parsePath } from "./path.ts";
+import { otherPath, parsePath } from "./path.ts";
 import type { FileRecord } from "./record.ts";
 import type { YamlRange } from "./split.ts";
 import { offsetInYaml } from "./yaml.ts";
@@ -82,37 +82,36 @@ interface Place {
   readonly lineStart: number;
 }
 
+/** The text of the piece that holds an object, and how to get to the object inside it. */
+interface Piece {
+  readonly start: number;
+  readonly line: number;
+  readonly text: string;
+  readonly prefix: readonly (string | number)[];
+}
+
 function find(record: FileRecord, bytes: Buffer, source: Source): Place | undefined {
   const range = record.documents[source.document];
   if (range === undefined) return undefined;
+  const { start, line, text, prefix } = pieceOf(bytes, range, source.item);
+  const look = (path: readonly (string | number)[]) =>
+    record.format === "json" ? offsetInJson(text, [...prefix, ...path]) : offsetInYaml(text, [...prefix, ...path]);
   const path = parsePath(source.path ?? "");
-  return record.format === "json" ? findInJson(bytes, range, source, path) : findInYaml(bytes, range, source, path);
+  let found = look(path);
+  const other = found !== undefined && found.steps < prefix.length + path.length ? otherPath(path) : undefined;
+  const instead = other === undefined ? undefined : look(other);
+  if (found !== undefined && instead !== undefined && instead.steps > found.steps) found = instead;
+  return found === undefined ? undefined : placeIn(bytes, start, line, text, found.offset);
 }
 
-function findInJson(bytes: Buffer, range: YamlRange, source: Source, path: readonly (string | number)[]): Place {
-  const text = bytes.toString("utf8", range.start, range.end);
-  const full = source.item === undefined ? path : ["items", source.item, ...path];
-  return placeIn(bytes, range.start, range.line, text, offsetInJson(text, 0, full));
-}
-
-function findInYaml(
-  bytes: Buffer,
-  range: YamlRange,
-  source: Source,
-  path: readonly (string | number)[],
-): Place | undefined {
-  const { item } = source;
+function pieceOf(bytes: Buffer, range: YamlRange, item: number | undefined): Piece {
   const start = item === undefined ? undefined : range.items?.starts[item];
-  if (range.items === undefined || start === undefined) {
+  if (item === undefined || range.items === undefined || start === undefined) {
     const text = bytes.toString("utf8", range.start, range.end);
-    const offset = offsetInYaml(text, item === undefined ? path : ["items", item, ...path]);
-    return offset === undefined ? undefined : placeIn(bytes, range.start, range.line, text, offset);
+    return { start: range.start, line: range.line, text, prefix: item === undefined ? [] : ["items", item] };
   }
-  const end = range.items.starts[(item ?? 0) + 1] ?? range.items.end;
-  const text = bytes.toString("utf8", start, end);
-  const offset = offsetInYaml(text, [0, ...path]);
-  const line = range.items.lines[item ?? 0] ?? range.line;
-  return offset === undefined ? undefined : placeIn(bytes, start, line, text, offset);
+  const text = bytes.toString("utf8", start, range.items.starts[item + 1] ?? range.items.end);
+  return { start, line: range.items.lines[item] ?? range.line, text, prefix: [0] };
 }
 
 /** The place of a character offset in a piece that starts at a byte offset of the file. */

@@ -43,42 +43,53 @@ function directive(source: Source): Diagnostic {
 function readRange(reader: Reader, range: YamlRange): void {
   const source: Source = { file: reader.file, document: reader.ranges.length };
   // An alias may point from one item into another, so with aliases allowed the document stays whole.
-  if (range.items !== undefined && reader.maxAliases === 0) {
-    const mark = [reader.documents.length, reader.diagnostics.length] as const;
-    if (readItems(reader, range, range.items, source)) {
-      reader.ranges.push(range);
-      return;
-    }
-    reader.documents.length = mark[0];
-    reader.diagnostics.length = mark[1];
+  const apart =
+    range.items === undefined || reader.maxAliases > 0 ? undefined : readItems(reader, range, range.items, source);
+  const canBeWhole = range.end - range.start <= LARGEST_WHOLE;
+  if (apart !== undefined && (apart.diagnostics.length === 0 || !canBeWhole)) {
+    keepItems(reader, range, apart);
+    return;
+  }
+  const result = parseYaml(reader.bytes.toString("utf8", range.start, range.end), reader.maxAliases);
+  if ("problem" in result && apart !== undefined) {
+    keepItems(reader, range, apart);
+    return;
   }
   reader.ranges.push({ ...range, items: undefined });
-  const result = parseYaml(reader.bytes.toString("utf8", range.start, range.end), reader.maxAliases);
   if ("problem" in result) reader.diagnostics.push(problemDiagnostic(source, result.problem, range.line));
   else takeApart(result.value, source, (document) => reader.documents.push(document));
 }
 
-/** Reads a List piece by piece; false when it must be read whole after all. */
-function readItems(reader: Reader, range: YamlRange, items: ItemRanges, source: Source): boolean {
-  const { bytes, documents } = reader;
+interface Items {
+  readonly documents: Document[];
+  readonly diagnostics: Diagnostic[];
+}
+
+function keepItems(reader: Reader, range: YamlRange, items: Items): void {
+  reader.ranges.push(range);
+  for (const document of items.documents) reader.documents.push(document);
+  for (const diagnostic of items.diagnostics) reader.diagnostics.push(diagnostic);
+}
+
+/** Reads a List piece by piece; undefined when it is no List after all. */
+function readItems({ bytes }: Reader, range: YamlRange, items: ItemRanges, source: Source): Items | undefined {
   const firstStart = items.starts[0] ?? range.end;
   const shell = bytes.toString("utf8", range.start, firstStart) + bytes.toString("utf8", items.end, range.end);
   const parsed = parseYaml(shell, 0);
   const header = "value" in parsed ? listHeader(parsed.value) : undefined;
-  if (header === undefined) return false;
-  const mayReadWhole = range.end - range.start <= LARGEST_WHOLE;
+  if (header === undefined) return undefined;
+  const found: Items = { documents: [], diagnostics: [] };
   for (let item = 0; item < items.starts.length; item++) {
     const text = bytes.toString("utf8", items.starts[item], items.starts[item + 1] ?? items.end);
     const result = parseYaml(text, 0);
     const itemSource: Source = { ...source, item };
     if ("problem" in result) {
-      if (mayReadWhole) return false;
-      reader.diagnostics.push(problemDiagnostic(itemSource, result.problem, items.lines[item] ?? range.line));
+      found.diagnostics.push(problemDiagnostic(itemSource, result.problem, items.lines[item] ?? range.line));
     } else if (Array.isArray(result.value) && result.value.length === 1) {
-      documents.push(itemDocument(header, result.value[0], itemSource));
-    } else return false;
+      found.documents.push(itemDocument(header, result.value[0], itemSource));
+    } else return undefined;
   }
-  return true;
+  return found;
 }
 
 function problemDiagnostic(source: Source, problem: YamlProblem, firstLine: number): Diagnostic {

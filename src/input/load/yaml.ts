@@ -8,6 +8,7 @@ import {
   YAMLException,
 } from "js-yaml";
 import { quote } from "../quote.ts";
+import type { PathOffset } from "./path.ts";
 import { KUBECTL_SCHEMA, NumberRangeError } from "./scalars.ts";
 
 /** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */
@@ -65,8 +66,8 @@ function describe(text: string, events: readonly Event[], error: unknown): YamlP
     const reason = error instanceof Error ? error.message : String(error);
     return problemAt(text, 0, `the document cannot be read: ${reason}`, "simplify the document");
   }
-  const offset = error.mark?.position ?? 0;
-  const { code, message, hint } = explain(error.reason, text, offset);
+  const { code, message, hint } = explain(error.reason, text, error.mark?.position ?? 0);
+  const offset = code === "null-key" ? oddKeyOffset(text, events) : beforeQuote(text, error.mark?.position ?? 0);
   return problemAt(text, offset, message, hint, code);
 }
 
@@ -82,9 +83,32 @@ function numberProblem(text: string, events: readonly Event[], error: NumberRang
   return problemAt(text, offset, message, "put the value in quotes if it is meant as text", "number-out-of-range");
 }
 
+/** The parser counts a quoted text from behind its quote. */
+function beforeQuote(text: string, offset: number): number {
+  const before = text[offset - 1];
+  return before === '"' || before === "'" ? offset - 1 : offset;
+}
+
+/** Offset of the first key that is null, a list or a mapping; of what follows it, when it is empty. */
+function oddKeyOffset(text: string, events: readonly Event[]): number {
+  const open: { readonly mapping: boolean; children: number }[] = [];
+  for (const [index, event] of events.entries()) {
+    const parent = open.at(-1);
+    const isKey = parent?.mapping === true && event.type !== EVENT_ID.POP && parent.children++ % 2 === 0;
+    const isScalar = event.type === EVENT_ID.SCALAR;
+    const isNull =
+      isScalar && event.style === SCALAR_STYLE.PLAIN && /^(?:~|null|Null|NULL)?$/.test(getScalarValue(text, event));
+    if (isKey && (isNull || !isScalar)) return offsetOf(event, text) ?? offsetOf(events[index + 1], text) ?? 0;
+    if (event.type === EVENT_ID.POP) open.pop();
+    else if (!isScalar && event.type !== EVENT_ID.ALIAS)
+      open.push({ mapping: event.type === EVENT_ID.MAPPING, children: 0 });
+  }
+  return 0;
+}
+
 function explain(reason: string, text: string, offset: number): { code: string; message: string; hint: string } {
   if (reason === "duplicated mapping key") {
-    const key = /^(?:"[^"\n]*"|'[^'\n]*'|[^:\n]*)/.exec(text.slice(offset))?.[0].trim() ?? "";
+    const key = /^(?:"[^"\n]*"|'[^'\n]*'|[^:\n]*)/.exec(text.slice(beforeQuote(text, offset)))?.[0].trim() ?? "";
     return {
       code: "duplicate-key",
       message: `key ${quote(key)} is already set in this mapping`,
@@ -117,12 +141,14 @@ function explain(reason: string, text: string, offset: number): { code: string; 
 function syntaxHint(reason: string, text: string, offset: number): string {
   if (text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset + 1).includes("\t"))
     return "indent with spaces, not with tabs";
+  if (reason === "deficient indentation")
+    return "a quote or bracket that was opened before is not closed, or the line needs more spaces";
   if (/indent/.test(reason)) return "line up the fields of one object with spaces";
   return "check quotes, colons and indentation on this line and the one before";
 }
 
-/** Offset of a node in the text, for a path of field names and list indices; the nearest parent when it is missing. */
-export function offsetInYaml(text: string, path: readonly (string | number)[]): number | undefined {
+/** Where a path of field names and list indices leads: `steps` of it exist, and the last that does starts at `offset`. */
+export function offsetInYaml(text: string, path: readonly (string | number)[]): PathOffset | undefined {
   let events: Event[];
   try {
     events = parseEvents(text, { maxDepth: MAX_DEPTH });
@@ -130,13 +156,15 @@ export function offsetInYaml(text: string, path: readonly (string | number)[]): 
     return undefined;
   }
   const walker = { events, at: events[0]?.type === EVENT_ID.DOCUMENT ? 1 : 0 };
-  let found = offsetOf(events[walker.at]);
+  let offset = offsetOf(events[walker.at], text) ?? 0;
+  let steps = 0;
   for (const step of path) {
     const keyOffset = descend(walker, text, step);
-    if (keyOffset === undefined) return found;
-    found = keyOffset;
+    if (keyOffset === undefined) break;
+    offset = keyOffset;
+    steps++;
   }
-  return found;
+  return { offset, steps };
 }
 
 interface Walker {
@@ -144,9 +172,9 @@ interface Walker {
   at: number;
 }
 
-function offsetOf(event: Event | undefined): number | undefined {
+function offsetOf(event: Event | undefined, text: string): number | undefined {
   if (event === undefined) return undefined;
-  if (event.type === EVENT_ID.SCALAR) return event.valueStart >= 0 ? event.valueStart : undefined;
+  if (event.type === EVENT_ID.SCALAR) return event.valueStart >= 0 ? beforeQuote(text, event.valueStart) : undefined;
   if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) return event.start;
   return undefined;
 }
@@ -157,7 +185,7 @@ function descend(walker: Walker, text: string, step: string | number): number | 
   if (event?.type === EVENT_ID.SEQUENCE && typeof step === "number") {
     walker.at++;
     for (let index = 0; index < step && !isPop(walker); index++) skip(walker);
-    return isPop(walker) ? undefined : offsetOf(walker.events[walker.at]);
+    return isPop(walker) ? undefined : offsetOf(walker.events[walker.at], text);
   }
   if (event?.type !== EVENT_ID.MAPPING) return undefined;
   walker.at++;
@@ -165,7 +193,7 @@ function descend(walker: Walker, text: string, step: string | number): number | 
     const key = walker.events[walker.at];
     const isKey = key?.type === EVENT_ID.SCALAR && getScalarValue(text, key) === String(step);
     skip(walker);
-    if (isKey) return offsetOf(key);
+    if (isKey) return offsetOf(key, text);
     skip(walker);
   }
   return undefined;
