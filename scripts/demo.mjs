@@ -105,9 +105,18 @@ function ask(lab, { name, clusterIP, port, nodePort, endpoints, affinitySeconds 
     const counts = lab.connect(address, number, CONNECTIONS);
     say(`${name.text} ${dim(`${kind} ${address}:${number}, ${CONNECTIONS} connections`)}`);
     bars(counts);
-    const wanted = affinitySeconds === undefined ? endpoints.cluster.length || 1 : 1;
-    if (Object.keys(counts).length !== wanted) throw new Error(`${name.text}: expected ${wanted} to answer`);
+    check(name, Object.keys(counts), { usable: endpoints.cluster.length, sticky: affinitySeconds !== undefined });
   }
+}
+
+/** What was seen must be what the rules promise. */
+function check({ text, name }, answers, { usable, sticky }) {
+  const expected = sticky ? Math.min(1, usable) : usable;
+  const right =
+    usable === 0
+      ? answers.join() === "refused"
+      : answers.length === expected && answers.every((answer) => answer.startsWith(`${name}-`));
+  if (!right) throw new Error(`${text}: ${answers.join(", ")} answered, expected ${expected || "no"} Pods`);
 }
 
 /** Why the rules cannot be tried on a kernel here, or undefined if they can. */

@@ -43,6 +43,8 @@ export class Lab {
     ip("-n", this.node, "link", "set", "uplink", "up");
     ip("-n", this.client, "link", "set", "eth0", "up");
     ip("-n", this.client, "route", "add", serviceCIDR, "via", address);
+    // Refusals happen on the way through, so the node must believe that there is a way on.
+    ip("-n", this.node, "route", "add", "default", "via", CLIENT_ADDRESS);
     this.#sysctl("net/ipv4/ip_forward", "1");
     // Otherwise the kernel answers only a few refused connections per second.
     this.#sysctl("net/ipv4/icmp_ratelimit", "0");
