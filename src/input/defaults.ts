@@ -90,7 +90,7 @@ function serviceOf(metadata: Metadata, value: Raw): ServiceObject {
   const internal = raw.internalTrafficPolicy ?? (virtual ? "Cluster" : undefined);
   const allocate = raw.allocateLoadBalancerNodePorts ?? (type === "LoadBalancer" ? true : undefined);
   const clusterIP = raw.clusterIP ?? "";
-  const { sessionAffinityConfig: _, ...rest } = raw;
+  const { sessionAffinityConfig: given, ...rest } = raw;
   const spec: ServiceSpecObject = {
     ...rest,
     type,
@@ -106,7 +106,7 @@ function serviceOf(metadata: Metadata, value: Raw): ServiceObject {
     loadBalancerSourceRanges: raw.loadBalancerSourceRanges ?? [],
     ...(internal === undefined ? {} : { internalTrafficPolicy: internal }),
     ...(allocate === undefined ? {} : { allocateLoadBalancerNodePorts: allocate }),
-    ...affinityOf(raw),
+    ...affinityOf(raw.sessionAffinity || "None", given),
   };
   return { kind: "Service", metadata, spec, ingress: ingressOf(value, type) };
 }
@@ -125,14 +125,15 @@ function portOf(port: Partial<PortObject>): PortObject {
 
 const DEFAULT_AFFINITY_SECONDS = 10800;
 
-function affinityOf(raw: RawSpec): Pick<ServiceSpecObject, "sessionAffinity" | "sessionAffinityConfig"> {
-  const sessionAffinity = raw.sessionAffinity || "None";
-  if (sessionAffinity === "None") return { sessionAffinity };
-  const given = raw.sessionAffinityConfig;
-  if (sessionAffinity !== "ClientIP")
-    return given === undefined ? { sessionAffinity } : { sessionAffinity, sessionAffinityConfig: given };
-  const timeoutSeconds = given?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
-  return { sessionAffinity, sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
+type Affinity = Pick<ServiceSpecObject, "sessionAffinity" | "sessionAffinityConfig">;
+
+/** A time-out without affinity is kept here, so that it can be reported; it ends at the manifest. */
+function affinityOf(sessionAffinity: string, given: Affinity["sessionAffinityConfig"]): Affinity {
+  if (sessionAffinity === "ClientIP") {
+    const timeoutSeconds = given?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
+    return { sessionAffinity, sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
+  }
+  return given === undefined ? { sessionAffinity } : { sessionAffinity, sessionAffinityConfig: given };
 }
 
 function ingressOf(value: Raw, type: string): readonly IngressObject[] {

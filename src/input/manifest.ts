@@ -58,7 +58,9 @@ function metaOf({ name, namespace, uid, labels, annotations, deletionTimestamp }
   };
 }
 
-function serviceOf({ spec, ingress }: ServiceObject, metadata: ObjectMeta, source: Source): ServiceManifest {
+function serviceOf({ spec: checked, ingress }: ServiceObject, metadata: ObjectMeta, source: Source): ServiceManifest {
+  const { sessionAffinityConfig: _, ...rest } = checked;
+  const spec = checked.sessionAffinity === "ClientIP" ? checked : rest;
   const manifest = { kind: "Service", source, metadata, spec: spec as ServiceManifest["spec"] } as const;
   if (ingress.length === 0) return manifest;
   const entries = ingress as NonNullable<

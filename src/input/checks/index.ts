@@ -3,12 +3,14 @@ import type { Check, CheckContext, Finding, Report } from "./check.ts";
 import { nodeChecks, podChecks } from "./cluster.ts";
 import { endpointSliceChecks } from "./endpointSlice.ts";
 import { endpointsChecks } from "./endpoints.ts";
+import { endpointSliceWarnings, endpointsWarnings, metadataWarnings } from "./endpointWarnings.ts";
 import { metadataChecks } from "./metadata.ts";
 import { serviceAddressChecks } from "./serviceAddresses.ts";
 import { serviceExposureChecks } from "./serviceExposure.ts";
 import { servicePolicyChecks } from "./servicePolicies.ts";
 import { servicePortChecks } from "./servicePorts.ts";
 import { serviceTypeChecks } from "./serviceType.ts";
+import { serviceWarnings } from "./serviceWarnings.ts";
 import { textFindings } from "./text.ts";
 
 /** Everything that is looked for, in the order in which it is reported. To add a check: one entry in one of these lists. */
@@ -19,15 +21,19 @@ const serviceChecks = [
   ...servicePolicyChecks,
   ...serviceAddressChecks,
   ...serviceExposureChecks,
+  ...serviceWarnings,
 ];
+const anyChecks = [...metadataChecks, ...metadataWarnings];
+const allEndpointsChecks = [...endpointsChecks, ...endpointsWarnings];
+const sliceChecks = [...endpointSliceChecks, ...endpointSliceWarnings];
 
 /** Every code with its explanation. */
 export const findings: readonly Finding[] = [
   ...textFindings,
-  ...metadataChecks,
+  ...anyChecks,
   ...serviceChecks,
-  ...endpointsChecks,
-  ...endpointSliceChecks,
+  ...allEndpointsChecks,
+  ...sliceChecks,
   ...nodeChecks,
   ...podChecks,
 ];
@@ -44,10 +50,10 @@ function runAll<T>(checks: readonly Check<T>[], object: T, context: CheckContext
 
 /** Runs every check that concerns one object. */
 export function checkObject(object: InputObject, context: CheckContext, found: OnViolation): void {
-  runAll(metadataChecks, object, context, found);
+  runAll(anyChecks, object, context, found);
   if (object.kind === "Service") runAll(serviceChecks, object, context, found);
-  else if (object.kind === "Endpoints") runAll(endpointsChecks, object, context, found);
-  else if (object.kind === "EndpointSlice") runAll(endpointSliceChecks, object, context, found);
+  else if (object.kind === "Endpoints") runAll(allEndpointsChecks, object, context, found);
+  else if (object.kind === "EndpointSlice") runAll(sliceChecks, object, context, found);
   else if (object.kind === "Node") runAll(nodeChecks, object, context, found);
   else runAll(podChecks, object, context, found);
 }
