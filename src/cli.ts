@@ -2,7 +2,6 @@ import { Command, CommanderError, Option as Flag } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import type { Flags } from "./commands/flags.ts";
 import type { Io } from "./commands/io.ts";
-import { standardIo } from "./commands/io.ts";
 import { ExitCode, UserError } from "./errors.ts";
 import {
   BACKEND_OPTIONS,
@@ -144,9 +143,14 @@ function addCommand(program: Command, entry: CommandEntry, finish: (code: ExitCo
     command.option("--config <FILE>", "our own YAML, or a KubeProxyConfiguration; flags win");
   command.option("-q, --quiet", "print results and errors only");
   command.action(async (flags: Flags) => {
-    const { run } = await entry.load();
-    finish(await run(flags, standardIo({ quiet: flags.quiet === true })));
+    const [{ run }, io] = await Promise.all([entry.load(), openIo(flags.quiet === true)]);
+    finish(await run(flags, io));
   });
+}
+
+async function openIo(quiet: boolean): Promise<Io> {
+  const { standardIo } = await import("./commands/io.ts");
+  return standardIo({ quiet, version: packageJson.version });
 }
 
 function addSetting(command: Command, { key, argument, list, negatable, description }: Option): void {
@@ -184,8 +188,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 async function endOf(error: unknown): Promise<ExitCode> {
   // commander has said it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.cannotRun;
-  const io = standardIo({ quiet: false });
-  const [{ failureText, bugText }, { styleFor }] = await Promise.all([
+  const [io, { failureText, bugText }, { styleFor }] = await Promise.all([
+    openIo(false),
     import("./report/failure.ts"),
     import("./report/style.ts"),
   ]);

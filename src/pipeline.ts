@@ -3,8 +3,9 @@ import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
 import { diff } from "./diff.ts";
 import { InternalError, UserError } from "./errors.ts";
+import { findings } from "./input/checks/index.ts";
 import { load } from "./input/load.ts";
-import { type ValidateOptions, validate } from "./input/validate.ts";
+import { validate } from "./input/validate.ts";
 import { resolve } from "./resolve/servicePorts.ts";
 import { compileOptions, type HostFacts, type Node, nodeOf, renderOptions } from "./settings/node.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -21,6 +22,9 @@ import type {
   ServicePort,
   Table,
 } from "./types.ts";
+
+export type { FamilyPlan } from "./apply/apply.ts";
+export { enableRouteLocalnet, isRouteLocalnetOn, restoreRouteLocalnet } from "./apply/routeLocalnet.ts";
 
 /**
  * The recipe. Reading and deciding know nothing of the kernel; planning reads it; only `carryOut` changes it.
@@ -45,18 +49,41 @@ export interface Input {
 export async function readInput(
   files: readonly string[],
   stdin: () => Promise<Uint8Array>,
-  options: ValidateOptions,
+  settings: Settings,
 ): Promise<Input> {
+  const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace } = settings;
+  const options = { kubeVersion, serviceCIDRs, nodePortRange, defaultNamespace: namespace };
   const loaded = await load(files, { stdin });
-  const { manifests, diagnostics, foreign } = validate(loaded.documents, options);
+  const checked = validate(loaded.documents, families === undefined ? options : { ...options, families });
   return {
     documents: loaded.documents,
-    manifests,
-    diagnostics: loaded.positioned([...loaded.diagnostics, ...diagnostics]),
-    foreign,
+    manifests: checked.manifests,
+    diagnostics: loaded.positioned([...loaded.diagnostics, ...checked.diagnostics]),
+    foreign: checked.foreign,
     hash: loaded.hash,
     locate: loaded.locate,
   };
+}
+
+/** Everything that validation may find, with explanations. */
+export const explanations = findings;
+
+/**
+ * Reads one object that is no manifest.
+ * @throws UserError naming the place if the text cannot be read, or holds another number of objects
+ */
+export async function readObject(file: string, stdin: () => Promise<Uint8Array>): Promise<unknown> {
+  const { documents, diagnostics } = await load([file], { stdin });
+  const [finding] = diagnostics;
+  if (finding !== undefined) {
+    const { line = 1, column = 1 } = finding.source;
+    throw new UserError(`${file}:${line}:${column}: ${finding.message}`, finding.hint ?? "mend the file");
+  }
+  const [document] = documents;
+  if (document === undefined || documents.length > 1) {
+    throw new UserError(`${file}: one document is expected, found ${documents.length}`, "keep one in the file");
+  }
+  return document.value;
 }
 
 // ── Manifest[] → ServicePort[] → Ruleset → Table[] ───────────────────────────────────────────────
@@ -80,6 +107,13 @@ export function decide(manifests: readonly Manifest[], settings: Settings, host:
   const ruleset = compile(servicePorts, compileOptions(settings, node, family));
   const wanted = backendOf(settings).render(ruleset, renderOptions(settings, node, host, family));
   return { family, servicePorts, ruleset, wanted };
+}
+
+/** What the tool takes on a node that holds none of our rules. */
+export function compileText({ family, wanted }: Decision, settings: Settings): string {
+  const backend = backendOf(settings);
+  const { steps } = backend.transaction(family, diff(backend, [], wanted), settings.iptablesVariant ?? "nft");
+  return steps.map(({ text }) => text).join("");
 }
 
 export function backendOf(settings: Settings): Backend {

@@ -1,6 +1,5 @@
-import { diff } from "../diff.ts";
 import { ExitCode, UserError } from "../errors.ts";
-import { backendOf, type Decision, decide, type Input, nodeFor } from "../pipeline.ts";
+import { compileText, type Decision, decide, type Input, nodeFor } from "../pipeline.ts";
 import { familiesText } from "../report/changes.ts";
 import { jsonText } from "../report/json.ts";
 import type { Node } from "../settings/node.ts";
@@ -29,16 +28,9 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
       ? jsonText(decision.servicePorts)
       : emit === "ruleset"
         ? jsonText(decision.ruleset)
-        : rules(decision, settings),
+        : compileText(decision, settings),
   );
   return ExitCode.done;
-}
-
-function rules({ family, wanted }: Decision, settings: Settings): string {
-  const backend = backendOf(settings);
-  const flavour = settings.iptablesVariant ?? "nft";
-  const { steps } = backend.transaction(family, diff(backend, [], wanted), flavour);
-  return steps.map(({ text }) => text).join("");
 }
 
 /** The chosen family, else IPv4 unless all Services are IPv6. The tools take one family at a time. */

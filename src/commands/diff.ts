@@ -1,6 +1,15 @@
-import type { FamilyPlan } from "../apply/apply.ts";
 import { ExitCode, UserError } from "../errors.ts";
-import { backendOf, decide, type Input, nodeFor, plan, wishesOf } from "../pipeline.ts";
+import { openNode, type ThisNode } from "../pipeline/node.ts";
+import {
+  backendOf,
+  decide,
+  type FamilyPlan,
+  type Input,
+  isRouteLocalnetOn,
+  nodeFor,
+  plan,
+  wishesOf,
+} from "../pipeline.ts";
 import { changesText, countsText, familiesText } from "../report/changes.ts";
 import { changesJson, jsonText } from "../report/json.ts";
 import { styleFor } from "../report/style.ts";
@@ -9,17 +18,16 @@ import type { Settings } from "../settings/settings.ts";
 import type { Family } from "../types.ts";
 import { noteNode } from "./compile.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
-import { isRouteLocalnetOn } from "./host.ts";
+import { thisMachine } from "./host.ts";
 import { inputFrom, isAccepted } from "./input.ts";
 import type { Io } from "./io.ts";
-import { openKernel, type ThisNode } from "./kernel.ts";
 
 /** What this node's kernel holds, compared with what the input asks for. Changes nothing. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
   const input = await inputFrom(flags, settings, io);
   if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
-  const node = await openKernel(settings);
+  const node = await openNode(settings, await thisMachine());
   const plans = await planFor(input, settings, node, io);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
   if (needsRouteLocalnet(plans, input, settings, node) && !(await isRouteLocalnetOn())) {

@@ -1,6 +1,5 @@
-import { UserError } from "../errors.ts";
-import { load } from "../input/load.ts";
-import { type Config, readConfig } from "../settings/config.ts";
+import { readObject } from "../pipeline.ts";
+import { readConfig } from "../settings/config.ts";
 import { ALL_OPTIONS, flagOf } from "../settings/options.ts";
 import { type RawSetting, type Settings, settingsOf } from "../settings/settings.ts";
 import type { Io } from "./io.ts";
@@ -20,26 +19,9 @@ export async function settingsFrom(flags: Flags, io: Io): Promise<Settings> {
   }
   const file = textFlag(flags, "config");
   if (file === undefined) return settingsOf(fromFlags);
-  const config = await configFrom(file, textFlag(flags, "backend"), io);
+  const config = readConfig(await readObject(file, io.stdin), file, textFlag(flags, "backend"));
   if (config.ignored.length > 0) io.note(`note: ${file}: ignored: ${config.ignored.join(", ")}\n`);
   return settingsOf([...config.settings, ...fromFlags]);
-}
-
-async function configFrom(file: string, backend: string | undefined, io: Io): Promise<Config> {
-  const { documents, diagnostics } = await load([file], { stdin: () => io.stdin() });
-  const [finding] = diagnostics;
-  if (finding !== undefined) {
-    const { line = 1, column = 1 } = finding.source;
-    throw new UserError(`${file}:${line}:${column}: ${finding.message}`, finding.hint ?? "mend the file");
-  }
-  const [document] = documents;
-  if (document === undefined || documents.length > 1) {
-    throw new UserError(
-      `--config ${file}: one document is expected, found ${documents.length}`,
-      "keep one in the file",
-    );
-  }
-  return readConfig(document.value, file, backend);
 }
 
 export function textFlag(flags: Flags, name: string): string | undefined {

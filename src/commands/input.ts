@@ -1,5 +1,4 @@
 import { UserError } from "../errors.ts";
-import type { ValidateOptions } from "../input/validate.ts";
 import { type Input, readInput } from "../pipeline.ts";
 import { diagnosticsText, foreignText, summaryText } from "../report/diagnostics.ts";
 import { styleFor } from "../report/style.ts";
@@ -23,12 +22,7 @@ export function inputFrom(flags: Flags, settings: Settings, io: Io): Promise<Inp
       "name manifests with -f FILE, -f DIRECTORY, or -f - for standard input",
     );
   }
-  return readInput(files, () => io.stdin(), validateOptions(settings));
-}
-
-function validateOptions({ families, kubeVersion, serviceCIDRs, nodePortRange, namespace }: Settings): ValidateOptions {
-  const common = { kubeVersion, serviceCIDRs, nodePortRange, defaultNamespace: namespace };
-  return families === undefined ? common : { ...common, families };
+  return readInput(files, () => io.stdin(), settings);
 }
 
 /** Prints the findings; false if the input must not be used. */

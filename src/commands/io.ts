@@ -5,6 +5,7 @@ export interface Io {
   /** Everything about the result; not printed with --quiet, unless it is an error. */
   note(text: string): void;
   error(text: string): void;
+  readonly version: string;
   readonly color: boolean;
   readonly outIsTTY: boolean;
   readonly errorIsTTY: boolean;
@@ -12,11 +13,13 @@ export interface Io {
 }
 
 export interface IoOptions {
+  /** Our own version. */
+  readonly version: string;
   readonly quiet: boolean;
 }
 
 /** Standard streams. Colours follow NO_COLOR, FORCE_COLOR and whether somebody looks at a terminal. */
-export function standardIo({ quiet }: IoOptions): Io {
+export function standardIo({ quiet, version }: IoOptions): Io {
   const { stdin, stdout, stderr, env } = process;
   return {
     out: (text) => void stdout.write(text),
@@ -24,6 +27,7 @@ export function standardIo({ quiet }: IoOptions): Io {
       if (!quiet) stderr.write(text);
     },
     error: (text) => void stderr.write(text),
+    version,
     color: wantsColor(env, stderr.isTTY === true && stdout.isTTY === true),
     outIsTTY: stdout.isTTY === true,
     errorIsTTY: stderr.isTTY === true,

@@ -1,5 +1,6 @@
 import { ExitCode } from "../errors.ts";
-import { backendOf, carryOut, type Input } from "../pipeline.ts";
+import { exclusively, type Machine, openNode } from "../pipeline/node.ts";
+import { backendOf, carryOut, enableRouteLocalnet, type Input } from "../pipeline.ts";
 import { changesText, countsText, servicePortText } from "../report/changes.ts";
 import { placeOf } from "../report/diagnostics.ts";
 import { failureText } from "../report/failure.ts";
@@ -9,30 +10,29 @@ import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, Origin } from "../types.ts";
 import { needsRouteLocalnet, planFor, scopeText, showPlans } from "./diff.ts";
 import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
-import { enableRouteLocalnet } from "./host.ts";
+import { thisMachine } from "./host.ts";
 import { inputFrom, isAccepted } from "./input.ts";
 import type { Io } from "./io.ts";
-import { exclusively, openKernel } from "./kernel.ts";
-import { rememberRouteLocalnet } from "./sysctl.ts";
 
 /** Makes this node's kernel hold what the input asks for, all or nothing. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
   const input = await inputFrom(flags, settings, io);
   if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
-  if (isSet(flags, "dryRun")) return dryRun(flags, settings, input, io);
-  return exclusively(settings, () => syncNow(flags, settings, input, io));
+  const machine = await thisMachine();
+  if (isSet(flags, "dryRun")) return dryRun(flags, settings, input, machine, io);
+  return exclusively(settings, machine, () => syncNow(flags, settings, input, machine, io));
 }
 
-async function dryRun(flags: Flags, settings: Settings, input: Input, io: Io): Promise<ExitCode> {
-  const plans = await planFor(input, settings, await openKernel(settings), io);
+async function dryRun(flags: Flags, settings: Settings, input: Input, machine: Machine, io: Io): Promise<ExitCode> {
+  const plans = await planFor(input, settings, await openNode(settings, machine), io);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
   io.note(`dry run: ${scopeText(plans, settings)}, nothing was changed\n`);
   return ExitCode.done;
 }
 
-async function syncNow(flags: Flags, settings: Settings, input: Input, io: Io): Promise<ExitCode> {
-  const node = await openKernel(settings);
+async function syncNow(flags: Flags, settings: Settings, input: Input, machine: Machine, io: Io): Promise<ExitCode> {
+  const node = await openNode(settings, machine);
   const plans = await planFor(input, settings, node, io);
   const result = await carryOut(plans, backendOf(settings), node.kernel);
   const json = textFlag(flags, "output") === "json";
@@ -42,10 +42,8 @@ async function syncNow(flags: Flags, settings: Settings, input: Input, io: Io): 
     return ExitCode.kernelRefused;
   }
   // After the rules, since they are what keeps others from reaching 127.0.0.1.
-  const localnet = needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet());
-  if (localnet) {
+  if (needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet(settings.stateDir))) {
     io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
-    await rememberRouteLocalnet(settings.stateDir, true, io);
   }
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);

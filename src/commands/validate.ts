@@ -1,6 +1,5 @@
 import { ExitCode, UserError } from "../errors.ts";
-import { findings } from "../input/checks/index.ts";
-import type { Input } from "../pipeline.ts";
+import { explanations, type Input } from "../pipeline.ts";
 import { explanationText, foreignText, summaryText } from "../report/diagnostics.ts";
 import { githubText } from "../report/github.ts";
 import { findingsJson, jsonText } from "../report/json.ts";
@@ -51,7 +50,7 @@ function show(diagnostics: readonly Diagnostic[], input: Input, output: string, 
       io.out(githubText(diagnostics));
       return;
     case "sarif":
-      io.out(jsonText(sarifJson(diagnostics, findings)));
+      io.out(jsonText(sarifJson(diagnostics, explanations)));
       return;
     case "junit":
       io.out(
@@ -73,12 +72,12 @@ function explain(code: string, io: Io): ExitCode {
   return ExitCode.done;
 }
 
-function knownFinding(code: string): (typeof findings)[number] {
-  const finding = findings.find((one) => one.code === code);
+function knownFinding(code: string): (typeof explanations)[number] {
+  const finding = explanations.find((one) => one.code === code);
   if (finding !== undefined) return finding;
   const [start = ""] = code.split("-");
-  const alike = findings.filter((one) => one.code.startsWith(start)).map((one) => one.code);
-  const known = (alike.length > 0 ? alike : findings.map((one) => one.code)).slice(0, 12);
+  const alike = explanations.filter((one) => one.code.startsWith(start)).map((one) => one.code);
+  const known = (alike.length > 0 ? alike : explanations.map((one) => one.code)).slice(0, 12);
   throw new UserError(
     `there is no finding of the code ${JSON.stringify(code)}`,
     `codes are, for example, ${known.join(", ")}`,

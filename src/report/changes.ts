@@ -131,7 +131,7 @@ export function countChanges(changes: readonly Change[]): ChangeCounts {
 export function countsText(changes: readonly Change[]): string {
   const { services, created, deleted, altered, linesAdded, linesRemoved } = countChanges(changes);
   return [
-    count(services, "Service"),
+    ...(services === 0 ? [] : [count(services, "Service")]),
     `${count(created, "object")} created`,
     `${altered} changed`,
     `${deleted} deleted`,

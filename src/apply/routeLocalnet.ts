@@ -1,0 +1,65 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { UserError } from "../errors.ts";
+import { readState, writeState } from "./state.ts";
+
+/**
+ * The one kernel switch that rules for Services need: with net.ipv4.conf.all.route_localnet, packets to 127.0.0.1
+ * may be translated to addresses elsewhere, so that NodePorts answer on localhost.
+ */
+
+const SYSCTL = "/proc/sys/net/ipv4/conf/all/route_localnet";
+/** Section of the state record: whether it was us who switched it on. */
+const SECTION = "routeLocalnet";
+
+export async function isRouteLocalnetOn(): Promise<boolean> {
+  try {
+    return (await readFile(SYSCTL, "utf8")).trim() === "1";
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Switches it on and notes in the state directory that it was off before.
+ * @returns whether it was off
+ * @throws UserError if it may not be changed
+ */
+export async function enableRouteLocalnet(stateDir: string): Promise<boolean> {
+  if (await isRouteLocalnetOn()) return false;
+  try {
+    await writeFile(SYSCTL, "1\n");
+  } catch (error) {
+    throw new UserError(
+      `the rules are in place, but net.ipv4.conf.all.route_localnet cannot be set: ${reasonOf(error)}`,
+      "run where /proc/sys can be written, or use --no-localhost-nodeports",
+    );
+  }
+  await remember(stateDir, true);
+  return true;
+}
+
+/**
+ * Switches it off if it was us who switched it on.
+ * @returns whether it was switched off
+ */
+export async function restoreRouteLocalnet(stateDir: string): Promise<boolean> {
+  const { record } = await readState(stateDir);
+  if (record.sections[SECTION] !== true) return false;
+  const on = await isRouteLocalnetOn();
+  if (on) await writeFile(SYSCTL, "0\n");
+  await remember(stateDir, false);
+  return on;
+}
+
+async function remember(stateDir: string, setByUs: boolean): Promise<void> {
+  const { record } = await readState(stateDir);
+  try {
+    await writeState(stateDir, { ...record, sections: { ...record.sections, [SECTION]: setByUs } });
+  } catch (error) {
+    throw new UserError(`cannot write to ${stateDir}: ${reasonOf(error)}`, "choose another place with --state-dir");
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unknown";
+}

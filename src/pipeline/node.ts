@@ -1,0 +1,75 @@
+import { createHolder, createRunner } from "../apply/exec.ts";
+import { lock } from "../apply/lock.ts";
+import { findVariant, iptablesVersion } from "../apply/variant.ts";
+import { UserError } from "../errors.ts";
+import type { Kernel } from "../pipeline.ts";
+import type { HostFacts } from "../settings/node.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Family, Runner } from "../types.ts";
+
+/** What commands find out about the machine without starting a program. */
+export interface Machine extends Omit<HostFacts, "randomFully"> {
+  /** PATH. */
+  readonly searchPath: string;
+  /** The tables of the legacy iptables here; asking its tools for others would create them. */
+  readonly legacyTables: Readonly<Record<Family, readonly string[]>>;
+}
+
+/** The node on which we run, and how to speak to its kernel. */
+export interface ThisNode {
+  readonly kernel: Kernel;
+  readonly host: HostFacts;
+}
+
+/**
+ * Finds out which tools this node uses and what they can.
+ * @throws UserError if tools are missing, or if two variants of iptables hold rules for Services
+ */
+export async function openNode(settings: Settings, machine: Machine): Promise<ThisNode> {
+  const run = createRunner(machine.searchPath);
+  const { legacyTables } = machine;
+  const families: readonly Family[] = settings.families ?? ["ipv4", "ipv6"];
+  const question = { families, chosen: settings.iptablesVariant, legacyTables };
+  const [flavour, { randomFully }] = await Promise.all([findVariant(run, question), iptablesVersion(run)]);
+  return { kernel: { run, flavour }, host: { ...machine, randomFully } };
+}
+
+/** Runs the work while no other run can change this node's rules or our state. */
+export async function exclusively<T>(settings: Settings, machine: Machine, work: () => Promise<T>): Promise<T> {
+  const { stateDir, lockTimeoutSeconds } = settings;
+  const release = await lock(createHolder(machine.searchPath), { stateDir, timeoutSeconds: lockTimeoutSeconds });
+  try {
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+/** Versions of the tools; null for one that is not there. */
+export interface ToolVersions {
+  readonly iptables: string | null;
+  readonly nftables: string | null;
+}
+
+export async function toolVersions(searchPath: string): Promise<ToolVersions> {
+  const run = createRunner(searchPath);
+  const iptables = async () => {
+    const { text, variant } = await iptablesVersion(run);
+    return `${text} (${variant})`;
+  };
+  return { iptables: await ifThere(iptables), nftables: await ifThere(() => nftVersion(run)) };
+}
+
+async function nftVersion(run: Runner): Promise<string | null> {
+  const { stdout } = await run({ program: "nft", args: ["--version"] });
+  return /v(\d[\d.]*)/.exec(stdout)?.[1] ?? null;
+}
+
+async function ifThere(ask: () => Promise<string | null>): Promise<string | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof UserError) return null;
+    throw error;
+  }
+}
