@@ -1,4 +1,5 @@
 import { apply, type FamilyPlan, isRefusal, readKernel, type Surroundings } from "./apply/apply.ts";
+import { concernsProtocol, flushStaleFlows } from "./apply/conntrack.ts";
 import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
 import { diff } from "./diff.ts";
@@ -188,4 +189,29 @@ export function carryOut(
 ): Promise<ApplyResult> {
   const world: Surroundings = { run, backend, diff };
   return apply(plans, world);
+}
+
+/** What became of connections that led to endpoints which are gone. */
+export interface FlowCleanup {
+  readonly deleted: number;
+  /** Why entries may be left, one per family. */
+  readonly failures: readonly string[];
+}
+
+/** Ends the UDP flows that still lead where no rule leads any more; UDP has no end of its own. */
+export async function endStaleFlows(
+  plans: readonly FamilyPlan[],
+  decisions: readonly Decision[],
+  { run }: Pick<Kernel, "run">,
+): Promise<FlowCleanup> {
+  let deleted = 0;
+  const failures: string[] = [];
+  for (const { family, changes } of plans) {
+    const decision = decisions.find((one) => one.family === family);
+    if (decision === undefined || !concernsProtocol(changes, "udp")) continue;
+    const result = await flushStaleFlows(run, family, decision.servicePorts);
+    if (result.kind === "flushed") deleted += result.flows.length;
+    else failures.push(result.reason);
+  }
+  return { deleted, failures };
 }

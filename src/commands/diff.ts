@@ -2,6 +2,7 @@ import { ExitCode, UserError } from "../errors.ts";
 import { openNode, type ThisNode } from "../pipeline/node.ts";
 import {
   backendOf,
+  type Decision,
   decide,
   type FamilyPlan,
   type Input,
@@ -28,7 +29,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const input = await inputFrom(flags, settings, io);
   if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
   const node = await openNode(settings, await thisMachine());
-  const plans = await planFor(input, settings, node, io);
+  const { plans } = await planFor(input, settings, node, io);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
   if (needsRouteLocalnet(plans, input, settings, node) && !(await isRouteLocalnetOn())) {
     io.note("note: sync would also set net.ipv4.conf.all.route_localnet = 1\n");
@@ -38,16 +39,16 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
 
-export async function planFor(
-  input: Input,
-  settings: Settings,
-  { kernel, host }: ThisNode,
-  io: Io,
-): Promise<readonly FamilyPlan[]> {
+export interface Planned {
+  readonly decisions: readonly Decision[];
+  readonly plans: readonly FamilyPlan[];
+}
+
+export async function planFor(input: Input, settings: Settings, { kernel, host }: ThisNode, io: Io): Promise<Planned> {
   noteNode(input, nodeFor(input.manifests, settings, host), io);
   const families = settings.families ?? FAMILIES;
   const decisions = families.map((family) => decide(input.manifests, settings, host, family));
-  return plan(wishesOf(decisions, settings), backendOf(settings), kernel);
+  return { decisions, plans: await plan(wishesOf(decisions, settings), backendOf(settings), kernel) };
 }
 
 /** NodePorts on localhost work only if packets may leave with a loopback address for a moment. */

@@ -1,11 +1,11 @@
 import { ExitCode } from "../errors.ts";
 import { exclusively, type Machine, openNode } from "../pipeline/node.ts";
-import { backendOf, carryOut, enableRouteLocalnet, type Input } from "../pipeline.ts";
+import { backendOf, carryOut, enableRouteLocalnet, endStaleFlows, type FlowCleanup, type Input } from "../pipeline.ts";
 import { changesText, countsText, servicePortText } from "../report/changes.ts";
 import { placeOf } from "../report/diagnostics.ts";
 import { failureText } from "../report/failure.ts";
 import { changesJson, jsonText } from "../report/json.ts";
-import { styleFor } from "../report/style.ts";
+import { count, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, Origin } from "../types.ts";
 import { needsRouteLocalnet, planFor, scopeText, showPlans } from "./diff.ts";
@@ -25,7 +25,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
 }
 
 async function dryRun(flags: Flags, settings: Settings, input: Input, machine: Machine, io: Io): Promise<ExitCode> {
-  const plans = await planFor(input, settings, await openNode(settings, machine), io);
+  const { plans } = await planFor(input, settings, await openNode(settings, machine), io);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
   io.note(`dry run: ${scopeText(plans, settings)}, nothing was changed\n`);
   return ExitCode.done;
@@ -33,7 +33,7 @@ async function dryRun(flags: Flags, settings: Settings, input: Input, machine: M
 
 async function syncNow(flags: Flags, settings: Settings, input: Input, machine: Machine, io: Io): Promise<ExitCode> {
   const node = await openNode(settings, machine);
-  const plans = await planFor(input, settings, node, io);
+  const { plans, decisions } = await planFor(input, settings, node, io);
   const result = await carryOut(plans, backendOf(settings), node.kernel);
   const json = textFlag(flags, "output") === "json";
   if (json) io.out(jsonText(resultJson(result)));
@@ -45,12 +45,18 @@ async function syncNow(flags: Flags, settings: Settings, input: Input, machine: 
   if (needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet(settings.stateDir))) {
     io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
   }
+  if (result.kind === "applied") noteFlows(await endStaleFlows(plans, decisions, node.kernel), io);
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
   }
   if (result.kind === "applied") io.note(`synced ${scopeText(plans, settings)}: ${countsText(result.changes)}\n`);
   else if (io.errorIsTTY || isSet(flags, "verbose")) io.note(`in sync: ${scopeText(plans, settings)}\n`);
   return ExitCode.done;
+}
+
+function noteFlows({ deleted, failures }: FlowCleanup, io: Io): void {
+  if (deleted > 0) io.note(`ended ${count(deleted, "UDP flow")} to endpoints that are gone\n`);
+  for (const reason of failures) io.note(`note: UDP flows to endpoints that are gone may be left: ${reason}\n`);
 }
 
 function resultJson(result: ApplyResult): object {
