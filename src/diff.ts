@@ -60,9 +60,10 @@ function differenceOf(
 function removalOf(before: TableObject): Difference | undefined {
   if (before.kind === "sharedChain") {
     const removed = before.lines.filter(({ tolerated }) => !tolerated);
-    const stays = before.foreign === true;
+    const kept = before.lines.filter(({ tolerated }) => tolerated);
+    const stays = before.foreign === true || kept.length > 0;
     if (stays && removed.length === 0) return undefined;
-    const after = stays ? { ...before, lines: before.lines.filter(({ tolerated }) => tolerated) } : undefined;
+    const after = stays ? { ...before, lines: kept } : undefined;
     return { before, after, removed, added: [] };
   }
   if (before.kind === "chain" && before.pinned === true) {

@@ -119,6 +119,10 @@ describe("cleanup", () => {
   it("leaves KUBE-FIREWALL where a kubelet lives, or somebody added to it", () => {
     const withKubelet = listing.replace("*mangle\n", "*mangle\n:KUBE-KUBELET-CANARY - [0:0]\n");
     expect(cleaned(withKubelet)).not.toContain("KUBE-FIREWALL");
+    const left = save(restore(restore(emptyKernel(), step?.text ?? ""), cleaned(withKubelet)));
+    const hinted = left.replace("*mangle\n", "*mangle\n:KUBE-KUBELET-CANARY - [0:0]\n");
+    expect(left).toContain("-A INPUT -j KUBE-FIREWALL");
+    expect(diff(backend, read(hinted, "ipv4"), [])).toEqual([]);
     const withMore = listing.replace(
       /^(-A KUBE-FIREWALL .*\n)/m,
       "$1-A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP\n",
