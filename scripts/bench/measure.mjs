@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "../setup/run.mjs";
 
-const preload = pathToFileURL(join(root, "scripts/bench/peak.mjs")).href;
+const preload = pathToFileURL(join(root, "scripts/bench/usage.mjs")).href;
 
-/** Runs `svctables …args` once. Returns { ms, peakMiB, exitCode, stderr }; standard output goes to the file `output`. */
+/**
+ * Runs `svctables …args` once. Returns { ms, cpuMs, peakMiB, exitCode, stderr }; standard output
+ * goes to the file `output`.
+ */
 export async function once(args, output = "/dev/null") {
   const target = openSync(output, "w");
   try {
@@ -15,16 +18,17 @@ export async function once(args, output = "/dev/null") {
     const child = spawn(process.execPath, ["--import", preload, join(root, "bin/svctables.js"), ...args], {
       stdio: ["ignore", target, "pipe", "pipe"],
     });
-    const [exitCode, stderr, peak] = await Promise.all([ended(child), text(child.stdio[2]), text(child.stdio[3])]);
+    const [exitCode, stderr, usage] = await Promise.all([ended(child), text(child.stdio[2]), text(child.stdio[3])]);
     const ms = Number(process.hrtime.bigint() - started) / 1e6;
-    return { ms, peakMiB: Number(peak) / 1024, exitCode, stderr };
+    const { maxRSS, cpu } = JSON.parse(usage);
+    return { ms, cpuMs: cpu / 1000, peakMiB: maxRSS / 1024, exitCode, stderr };
   } finally {
     closeSync(target);
   }
 }
 
 /**
- * Median, least and most of several runs, after one that warms the file cache.
+ * Median, least and most of several runs' times, median processor time and peak memory, after one that warms the file cache.
  * Throws when a run does not end with one of the `expected` exit codes.
  */
 export async function measure(args, { runs = 5, output, expected = [0] } = {}) {
@@ -36,14 +40,18 @@ export async function measure(args, { runs = 5, output, expected = [0] } = {}) {
     }
     if (run > 0) results.push(result);
   }
-  const times = results.map(({ ms }) => ms).sort((a, b) => a - b);
+  const times = sorted(results.map(({ ms }) => ms));
   return {
-    medianMs: times[Math.floor(times.length / 2)],
+    medianMs: median(times),
     minMs: times[0],
     maxMs: times[times.length - 1],
+    cpuMs: median(sorted(results.map(({ cpuMs }) => cpuMs))),
     peakMiB: Math.max(...results.map(({ peakMiB }) => peakMiB)),
   };
 }
+
+const sorted = (numbers) => numbers.sort((a, b) => a - b);
+const median = (numbers) => numbers[Math.floor(numbers.length / 2)];
 
 const ended = (child) =>
   new Promise((resolve, reject) => {
