@@ -1,4 +1,5 @@
 import { InternalError } from "../../errors.ts";
+import { isLoopback } from "../../ip.ts";
 import type {
   Chain,
   ChainId,
@@ -59,7 +60,7 @@ export function render(ruleset: Ruleset, options: RenderOptions): readonly Table
     objects.set(name, { kind, name, declaration, comment: holds, elements: elementsOf(writing, name) });
   }
   if (options.nodePortAddresses.kind === "addresses") {
-    const elements = addressElements(options.nodePortAddresses.addresses);
+    const elements = addressElements(options.nodePortAddresses.addresses.filter((ip) => !isLoopback(ip)));
     objects.set("nodeport-ips", { ...declaredObject(objects, "nodeport-ips"), elements });
   }
   for (const [name, object] of writing.chains) objects.set(name, object);
