@@ -102,5 +102,7 @@ export function masqueradeAddress(endpointIP: string, family: Family): string {
   const remote = REMOTE_PODS.map((ip) => inFamily(ip, family));
   if (local.includes(endpointIP)) return inFamily(POD_GATEWAY_IP, family);
   if (remote.includes(endpointIP)) return inFamily(OVERLAY_IPS[0], family);
+  // What the node sends to itself leaves by the loopback interface. IPv4 takes the address which that holds.
+  if (endpointIP === NODE_IP) return NODE_EXTERNAL_IP;
   return inFamily(NODE_IP, family);
 }

@@ -77,6 +77,9 @@ function connectTCP({ source, destination, port, timeout }) {
   });
 }
 
+/** The node's own filter stopped it: refused if an ICMP error follows, else dropped. */
+const isFilteredHere = (failure) => !failure || failure.code === "EPERM";
+
 function connectUDP({ source, destination, port, timeout }) {
   return new Promise((resolve) => {
     const socket = createSocket({ type: destination.includes(":") ? "udp6" : "udp4" });
@@ -94,7 +97,7 @@ function connectUDP({ source, destination, port, timeout }) {
     socket.bind({ address: source }, () => {
       socket.connect(port, destination, (error) => {
         if (error) settle(unanswered(error));
-        else socket.send("who answers?", (failure) => failure && settle(unanswered(failure)));
+        else socket.send("who answers?", (failure) => isFilteredHere(failure) || settle(unanswered(failure)));
       });
     });
   });

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,8 +6,9 @@ import { execa } from "execa";
 import type { BackendName } from "../../src/types.ts";
 import { commandLine, type Flags } from "./packetCases.ts";
 
-const BIN = fileURLToPath(new URL("../../bin/svctables.js", import.meta.url));
-const BUILT = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** What an installed copy consists of. */
+const INSTALLED = ["bin", "dist", "package.json"];
 
 /** How the rules reach the kernel. `variant` is the iptables flavour; nftables has one only. */
 export interface Flavour {
@@ -21,7 +22,7 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-/** The real program, started inside one namespace. Its state is kept in a directory of its own. */
+/** The real program, started inside one namespace: a copy, which no build under way can disturb, and its own state. */
 export interface Program {
   /** Runs a command (sync, diff, cleanup …) with these flags; `input` goes to standard input. */
   run(command: string, flags: Flags, input?: string): Promise<ProgramResult>;
@@ -31,11 +32,14 @@ export interface Program {
 }
 
 export function programAt(namespace: string, { backend, variant }: Flavour): Program {
-  if (!existsSync(BUILT)) throw new Error("kernel tests run the built program: `npm run build` first");
-  const stateDir = mkdtempSync(join(tmpdir(), "svctables-test-"));
+  if (!existsSync(join(ROOT, "dist/cli.js")))
+    throw new Error("kernel tests run the built program: `npm run build` first");
+  const home = mkdtempSync(join(tmpdir(), "svctables-test-"));
+  for (const name of INSTALLED) cpSync(join(ROOT, name), join(home, name), { recursive: true });
+  const bin = join(home, "bin/svctables.js");
   const own: Flags = {
     backend,
-    "state-dir": stateDir,
+    "state-dir": join(home, "state"),
     ...(variant === undefined ? {} : { "iptables-variant": variant }),
   };
   const run: Program["run"] = async (command, flags, input) => {
@@ -45,7 +49,7 @@ export function programAt(namespace: string, { backend, variant }: Flavour): Pro
       "exec",
       namespace,
       process.execPath,
-      BIN,
+      bin,
       command,
       ...files,
       ...commandLine({ ...own, ...flags }),
@@ -60,6 +64,6 @@ export function programAt(namespace: string, { backend, variant }: Flavour): Pro
       if (result.exitCode !== 0) throw new Error(`${command} ended with ${result.exitCode}\n${result.stderr}`);
       return result;
     },
-    close: () => rmSync(stateDir, { recursive: true }),
+    close: () => rmSync(home, { recursive: true }),
   };
 }

@@ -1,0 +1,179 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { apply, type FamilyPlan, isRefusal, readKernel } from "../../../src/apply/apply.ts";
+import { iptables } from "../../../src/backends/iptables/index.ts";
+import { diff } from "../../../src/diff.ts";
+import { UserError } from "../../../src/errors.ts";
+import type { Command, Family, Table } from "../../../src/types.ts";
+import { type FakeNode, fakeNode, refusal } from "../../support/fakeNode.ts";
+import { renderOptions, rulesetOf, service, slice } from "../../support/manifests.ts";
+
+const WEB = service("default/web", { clusterIP: "172.30.0.41" });
+const WEB_SLICE = slice("default/web", [{ addresses: ["10.180.0.1"] }, { addresses: ["10.180.0.2"] }]);
+const WANTED = iptables.render(rulesetOf([WEB, WEB_SLICE]), renderOptions());
+const WANTED_IPV6 = iptables.render(rulesetOf([], { family: "ipv6" }), renderOptions({ family: "ipv6" }));
+
+let node: FakeNode;
+beforeEach(() => {
+  node = fakeNode();
+  node.feed("ipv4", "*filter\n-A INPUT -i eth0 -j ACCEPT\nCOMMIT\n");
+});
+
+function world() {
+  return { run: node.run, backend: iptables, diff };
+}
+
+async function planFor(family: Family, wanted: readonly Table[]): Promise<FamilyPlan> {
+  const commands = iptables.commands(family, "nft");
+  const held = await readKernel(commands, family, world());
+  if (isRefusal(held)) throw new Error(held.reason);
+  const changes = diff(iptables, held, wanted);
+  const transaction = iptables.transaction(family, changes, "nft");
+  return { family, flavour: "nft", commands, held, wanted, changes, transaction };
+}
+
+async function bothFamilies(): Promise<readonly FamilyPlan[]> {
+  return [await planFor("ipv4", WANTED), await planFor("ipv6", WANTED_IPV6)];
+}
+
+const isRestore = ({ program, args }: Command, family: Family) =>
+  program === (family === "ipv4" ? "iptables-nft-restore" : "ip6tables-nft-restore") && !args.includes("--test");
+
+/** A plan whose kernel answers otherwise from its n-th restore on. */
+function failRestore(family: Family, stderr: string, from = 1, to = Number.POSITIVE_INFINITY): void {
+  node.fault = (command, times) =>
+    isRestore(command, family) && times >= from && times <= to ? refusal(stderr) : undefined;
+}
+
+describe("apply", () => {
+  it("makes the kernel hold what is wanted, and a second time has nothing to do", async () => {
+    expect(await apply(await bothFamilies(), world())).toMatchObject({ kind: "applied" });
+    expect(node.listing("ipv4")).toContain("--to-destination 10.180.0.2:80");
+    expect(node.listing("ipv4")).toContain("-A INPUT -i eth0 -j ACCEPT");
+    const restores = node.log.filter((words) => words.includes("restore")).length;
+    expect(await apply(await bothFamilies(), world())).toEqual({ kind: "unchanged" });
+    expect(node.log.filter((words) => words.includes("restore"))).toHaveLength(restores);
+  });
+
+  it("checks both families before it writes the first", async () => {
+    await apply(await bothFamilies(), world());
+    expect(node.log.filter((words) => words.includes("restore"))).toEqual([
+      "iptables-nft-restore --noflush -w 5 --test",
+      "ip6tables-nft-restore --noflush -w 5 --test",
+      "iptables-nft-restore --noflush -w 5",
+      "ip6tables-nft-restore --noflush -w 5",
+    ]);
+  });
+
+  it("refused at the check: nothing is written, and the Service whose line is blamed is named", async () => {
+    const plans = await bothFamilies();
+    const lines = plans[0]?.transaction.steps[0]?.text.split("\n") ?? [];
+    const line = lines.findIndex((text) => text.includes("DNAT")) + 1;
+    const before = node.listing("ipv4");
+    node.fault = ({ args }) =>
+      args.includes("--test") ? refusal(`iptables-nft-restore: line ${line} failed`) : undefined;
+    const result = await apply(plans, world());
+    expect(result).toMatchObject({
+      kind: "refused",
+      rolledBack: true,
+      origin: { servicePort: { text: "default/web" } },
+    });
+    expect(result).toHaveProperty("reason", expect.stringContaining(lines[line - 1] ?? "?"));
+    expect(node.listing("ipv4")).toBe(before);
+  });
+
+  it("refused without a line: the message of the tool is all that is known", async () => {
+    node.fault = ({ args }) => (args.includes("--test") ? refusal("") : undefined);
+    const result = await apply(await bothFamilies(), world());
+    expect(result).toMatchObject({ kind: "refused", origin: undefined });
+    expect(result).toHaveProperty("reason", "iptables-nft-restore: exit code 1 without a message");
+  });
+
+  it("refused in the second family: the first is put back", async () => {
+    const before = node.listing("ipv4");
+    failRestore("ipv6", "ip6tables-nft-restore: line 3 failed");
+    const result = await apply(await bothFamilies(), world());
+    expect(result).toMatchObject({ kind: "refused", rolledBack: true });
+    expect(node.listing("ipv4")).toBe(before);
+  });
+
+  it("put back is what was there before, drift and older rules included", async () => {
+    await apply([await planFor("ipv4", WANTED)], world());
+    node.feed("ipv4", "*nat\n-A KUBE-SERVICES -d 192.0.2.99 -j RETURN\nCOMMIT\n");
+    const before = node.listing("ipv4");
+    const other = iptables.render(rulesetOf([service("default/db", { clusterIP: "172.30.0.9" })]), renderOptions());
+    const plans = [await planFor("ipv4", other), await planFor("ipv6", WANTED_IPV6)];
+    failRestore("ipv6", "no");
+    expect(await apply(plans, world())).toMatchObject({ rolledBack: true });
+    expect(node.listing("ipv4")).toBe(before);
+  });
+
+  it("applied by half: what was done is put back by what the kernel then holds", async () => {
+    const before = node.listing("ipv4");
+    let half = false;
+    node.fault = (command) => {
+      if (half || !isRestore(command, "ipv4")) return undefined;
+      half = true;
+      const [filter = ""] = (command.input ?? "").split("COMMIT\n");
+      node.feed("ipv4", `${filter}COMMIT\n`);
+      return refusal("iptables-nft-restore: COMMIT_NAT failed");
+    };
+    expect(await apply(await bothFamilies(), world())).toMatchObject({ kind: "refused", rolledBack: true });
+    expect(half).toBe(true);
+    expect(node.listing("ipv4")).toBe(before);
+  });
+
+  it("a kernel that does not hold what it took is put back, and the line that is missing is named", async () => {
+    const before = node.listing("ipv4");
+    const plans = await bothFamilies();
+    let restored = false;
+    node.fault = (command) => {
+      if (isRestore(command, "ipv4")) restored = true;
+      else if (restored && command.args.at(-1) === "nat") {
+        restored = false;
+        node.feed("ipv4", "*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n");
+      }
+      return undefined;
+    };
+    const result = await apply(plans, world());
+    expect(result).toMatchObject({
+      kind: "refused",
+      rolledBack: true,
+      origin: { servicePort: { text: "default/web" } },
+    });
+    expect(result).toHaveProperty("reason", expect.stringContaining("nat KUBE-SERVICES"));
+    expect(result).toHaveProperty("reason", expect.stringContaining("missing: -d 172.30.0.41/32"));
+    expect(node.listing("ipv4")).toBe(before);
+  });
+
+  it("a kernel that takes nothing back leaves no doubt that it is in between", async () => {
+    node.fault = (command, times) => {
+      if (isRestore(command, "ipv6")) return refusal("no");
+      return isRestore(command, "ipv4") && times > 1 ? refusal("not now") : undefined;
+    };
+    const result = await apply(await bothFamilies(), world());
+    expect(result).toMatchObject({ kind: "refused", rolledBack: false });
+    expect(result).toHaveProperty("reason", expect.stringContaining("putting the rules back failed, too: ipv4:"));
+    expect(result).toHaveProperty("reason", expect.stringContaining("not now"));
+  });
+
+  it("a tool that is killed half-way is undone like one that refuses", async () => {
+    const before = node.listing("ipv4");
+    node.fault = (command) => {
+      if (isRestore(command, "ipv6")) throw new UserError("ip6tables-nft-restore was killed", "again");
+      return undefined;
+    };
+    const result = await apply(await bothFamilies(), world());
+    expect(result).toMatchObject({ kind: "refused", reason: "ip6tables-nft-restore was killed", rolledBack: true });
+    expect(node.listing("ipv4")).toBe(before);
+  });
+
+  it("a tool that is missing at the check is said at once, before anything is changed", async () => {
+    const before = node.listing("ipv4");
+    const plans = await bothFamilies();
+    node.fault = () => {
+      throw new UserError("the program iptables-nft-restore was not found", "install iptables");
+    };
+    await expect(apply(plans, world())).rejects.toThrow(UserError);
+    expect(node.listing("ipv4")).toBe(before);
+  });
+});

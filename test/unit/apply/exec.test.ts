@@ -1,0 +1,126 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createHolder, createRunner } from "../../../src/apply/exec.ts";
+import { lock } from "../../../src/apply/lock.ts";
+
+const PATH = process.env.PATH ?? "";
+const run = createRunner(PATH);
+const hold = createHolder(PATH);
+
+describe("createRunner", () => {
+  it("gives output, errors and exit code as they are", async () => {
+    const script = "process.stdout.write('out\\n'); process.stderr.write('err\\n'); process.exitCode = 3";
+    expect(await run({ program: process.execPath, args: ["-e", script] })).toEqual({
+      exitCode: 3,
+      stdout: "out\n",
+      stderr: "err\n",
+    });
+  });
+
+  it("feeds input larger than any pipe, and none at all", async () => {
+    const text = "-A KUBE-SERVICES -j RETURN\n".repeat(100_000);
+    expect((await run({ program: "cat", args: [], input: text })).stdout).toBe(text);
+    expect((await run({ program: "cat", args: [] })).stdout).toBe("");
+  });
+
+  it("passes arguments without a shell", async () => {
+    const args = ["-c", "$(id); `id` | *; 'quoted' \"too\""];
+    const result = await run({
+      program: process.execPath,
+      args: ["-p", "process.argv.slice(1).join('|')", "--", ...args],
+    });
+    expect(result.stdout).toBe(`${args.join("|")}\n`);
+  });
+
+  it("leaves no temporary file behind", async () => {
+    const mine = async () => (await readdir(tmpdir())).filter((name) => /^svctables-[0-9a-f]{8}-/.test(name));
+    const before = await mine();
+    await run({ program: "cat", args: [], input: "text" });
+    expect((await mine()).filter((name) => !before.includes(name))).toEqual([]);
+  });
+
+  it.each([
+    ["iptables-nft-restore", "install the package iptables, or fix PATH"],
+    ["ip6tables-legacy-save", "install the package iptables, or fix PATH"],
+    ["nft", "install the package nftables, or fix PATH"],
+    ["flock", "install the package util-linux, or fix PATH"],
+    ["conntrack", "install the package conntrack, or fix PATH"],
+  ])("says in which package %s is", async (program, hint) => {
+    const nowhere = createRunner("/nonexistent", []);
+    await expect(nowhere({ program, args: [] })).rejects.toMatchObject({
+      message: `the program ${program} was not found`,
+      hint,
+      exitCode: 2,
+    });
+  });
+
+  it.each([
+    "iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)",
+    "Operation not permitted (you must be root)",
+    "Fatal: can't open lock file /run/xtables.lock: Permission denied",
+  ])("turns the tools' ways of asking for root into one: %s", async (stderr) => {
+    const script = "process.stderr.write(process.argv[1]); process.exitCode = 4";
+    const asking = run({ program: process.execPath, args: ["-e", script, "--", stderr] });
+    await expect(asking).rejects.toMatchObject({ message: expect.stringContaining("needs root"), exitCode: 2 });
+  });
+
+  it("says when a program was killed", async () => {
+    const killed = run({ program: process.execPath, args: ["-e", "process.kill(process.pid, 'SIGKILL')"] });
+    await expect(killed).rejects.toMatchObject({ message: `${process.execPath} was killed` });
+  });
+});
+
+describe("lock", () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "svctables-lock-"));
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  const options = (state: string, timeoutSeconds = 0) => ({
+    stateDir: join(directory, state),
+    runtimeDir: join(directory, "run"),
+    timeoutSeconds,
+  });
+
+  it("keeps a second run out of the same state directory, and of the same network namespace", async () => {
+    const release = await lock(hold, options("a"));
+    await expect(lock(hold, options("a"))).rejects.toMatchObject({
+      message: expect.stringMatching(/lock of this state directory: .*\/a\/lock$/),
+      exitCode: 2,
+    });
+    await expect(lock(hold, options("b"))).rejects.toMatchObject({
+      message: expect.stringMatching(/lock of this network namespace: .*\/run\/netns-\d+\.lock$/),
+    });
+    await release();
+    await (await lock(hold, options("b")))();
+  });
+
+  it("waits for a run that ends in time", async () => {
+    const release = await lock(hold, options("a"));
+    const second = lock(hold, options("a", 20));
+    await release();
+    await (await second)();
+  });
+
+  it("is free again when its holder was killed", async () => {
+    const exec = new URL("../../../src/apply/exec.ts", import.meta.url).href;
+    const locks = new URL("../../../src/apply/lock.ts", import.meta.url).href;
+    const script = `const { createHolder } = await import(${JSON.stringify(exec)});
+      const { lock } = await import(${JSON.stringify(locks)});
+      await lock(createHolder(process.env.PATH), ${JSON.stringify(options("a"))});
+      process.kill(process.pid, "SIGKILL");`;
+    const holder = run({ program: process.execPath, args: ["--import", "tsx", "--input-type=module", "-e", script] });
+    await expect(holder).rejects.toMatchObject({ message: expect.stringContaining("was killed") });
+    await (await lock(hold, options("a", 20)))();
+  });
+
+  it("names what cannot be made", async () => {
+    await expect(lock(hold, { ...options("a"), stateDir: "/proc/nothing/here" })).rejects.toMatchObject({
+      message: expect.stringContaining("/proc/nothing/here"),
+      exitCode: 2,
+    });
+  });
+});
