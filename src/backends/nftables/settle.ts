@@ -26,14 +26,19 @@ function settleTable(wanted: Table, held: Table): Table {
     objects.set(name, isList ? settleIndices(object, there) : object);
   }
   const nextEndpoint = settleNumbers(objects, wanted, held);
-  const { kept, spare } = retiredChains(objects, held);
-  for (const chain of kept) objects.set(chain.name, chain);
+  // The stamp is about what is wanted: chains that are about to go are no part of it.
   const settled = stamped({ ...wanted, objects }, nextEndpoint);
-  if (spare.length === 0) return settled;
-  const withSpare = new Map(settled.objects);
-  for (const chain of spare) withSpare.set(chain.name, chain);
-  const unchanged = { ...settled, objects: withSpare };
-  return hasSameObjects(unchanged, held) ? unchanged : settled;
+  const { kept, spare } = retiredChains(objects, held);
+  if (kept.length === 0 && spare.length === 0) return settled;
+  const withKept = withChains(settled, kept);
+  const unchanged = withChains(withKept, spare);
+  return spare.length > 0 && hasSameObjects(unchanged, held) ? unchanged : withKept;
+}
+
+function withChains(table: Table, chains: readonly ChainObject[]): Table {
+  const objects = new Map(table.objects);
+  for (const chain of chains) objects.set(chain.name, chain);
+  return { ...table, objects };
 }
 
 interface RetiredChains {

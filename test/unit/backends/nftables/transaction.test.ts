@@ -1,0 +1,152 @@
+import { describe, expect, it } from "vitest";
+import { nftables } from "../../../../src/backends/nftables/index.ts";
+import { diff } from "../../../../src/diff.ts";
+import type { Change, RenderOptions, ServiceSpec, Table } from "../../../../src/types.ts";
+import { tableFor } from "./support.ts";
+
+const ips = (...last: readonly number[]): readonly string[] => last.map((octet) => `10.0.0.${octet}`);
+
+function stepsBetween(held: readonly Table[], wanted: readonly Table[]) {
+  const { steps, undo } = nftables.transaction("ipv4", diff(nftables, held, nftables.settle(wanted, held)));
+  return { steps: steps.map(({ text }) => text), undo: undo.map(({ text }) => text) };
+}
+
+/** Without the stamp, whose numbers say nothing to a reader. */
+function essence(text: string | undefined): readonly string[] {
+  return (text ?? "").split("\n").filter((line) => line !== "" && !/ stamp |^0x/.test(line));
+}
+
+describe("transaction", () => {
+  it("is nothing for no change", () => {
+    expect(stepsBetween(tableFor(ips(1)), tableFor(ips(1)))).toEqual({ steps: [], undo: [] });
+  });
+
+  it("changes one endpoint by two elements in one step", () => {
+    const { steps, undo } = stepsBetween(tableFor(ips(1, 2)), tableFor(ips(1, 3)));
+    expect(steps.map(essence)).toEqual([
+      [
+        "delete element ip svctables endpoints-tcp { 172.30.0.41 . 80 . 1 }",
+        "add element ip svctables endpoints-tcp { 172.30.0.41 . 80 . 1 : 10.0.0.3 . 80 }",
+      ],
+    ]);
+    expect(undo.map(essence)).toEqual([
+      [
+        "delete element ip svctables endpoints-tcp { 172.30.0.41 . 80 . 1 }",
+        "add element ip svctables endpoints-tcp { 172.30.0.41 . 80 . 1 : 10.0.0.2 . 80 }",
+      ],
+    ]);
+  });
+
+  it("makes a new chain in a step before the one that leads to it", () => {
+    const { steps, undo } = stepsBetween(tableFor(ips(1)), tableFor(ips(1, 2)));
+    expect(steps.map(essence)).toEqual([
+      [
+        'add chain ip svctables load-balance-tcp-2 { comment "Picks one of 2 tcp endpoints"; }',
+        "add rule ip svctables load-balance-tcp-2 dnat ip to ip daddr . tcp dport . numgen random mod 2 map @endpoints-tcp",
+        'add rule ip svctables load-balance-tcp-2 dnat ip to ip daddr . tcp dport . numgen random mod 1 map @endpoints-tcp comment "when the list got shorter in this very moment"',
+      ],
+      [
+        "# after the step before",
+        "delete element ip svctables service-ips { 172.30.0.41 . tcp . 80 }",
+        'add element ip svctables service-ips { 172.30.0.41 . tcp . 80 comment "ns/web" : goto load-balance-tcp-2 }',
+        "add element ip svctables endpoints-tcp { 172.30.0.41 . 80 . 1 : 10.0.0.2 . 80 }",
+      ],
+    ]);
+    expect(essence(undo.at(-1))).toEqual(["# after the step before", "delete chain ip svctables load-balance-tcp-2"]);
+  });
+
+  it("writes the stamp with every change, and in the same step", () => {
+    const { steps } = stepsBetween(tableFor(ips(1)), tableFor(ips(1, 2)));
+    expect(steps.map((text) => text.includes("add element ip svctables stamp "))).toEqual([false, true]);
+  });
+
+  it("has at most 16 elements in a command and one in a line", () => {
+    const many = ips(...Array.from({ length: 40 }, (_, index) => index + 1));
+    const { steps } = stepsBetween([], tableFor(many));
+    const commands = [...(steps[0] ?? "").matchAll(/add element ip svctables endpoints-tcp \{ [^}]*\}/g)];
+    expect(commands.map(([text]) => text.split("\n").length)).toEqual([16, 16, 8]);
+    for (const [text] of commands) {
+      for (const line of text.split("\n")) expect(line.match(/ : /g)).toHaveLength(1);
+    }
+  });
+
+  it("starts from nothing, and ends there, whatever stood in the way", () => {
+    const { steps, undo } = stepsBetween([], tableFor(ips(1)));
+    expect(steps).toHaveLength(1);
+    expect(steps[0]?.split("\n").slice(0, 2)).toEqual(["add table ip svctables", "delete table ip svctables"]);
+    expect(undo).toEqual(["delete table ip svctables\n"]);
+  });
+
+  it("forgets a removed endpoint's clients in the step that removes it", () => {
+    const spec: Partial<ServiceSpec> = {
+      sessionAffinity: "ClientIP",
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } },
+    };
+    const { steps } = stepsBetween(tableFor(ips(1, 2), spec), tableFor(ips(2), spec));
+    expect(steps.map(essence)).toEqual([
+      [
+        "flush chain ip svctables affinity-cluster-ns/web/tcp/",
+        "flush chain ip svctables affinity-endpoint-ns/web/tcp/__10.0.0.1/80",
+        "add rule ip svctables affinity-cluster-ns/web/tcp/ ip saddr . numgen inc mod 1 offset 2 @affinity goto affinity-endpoint-ns/web/tcp/__10.0.0.2/80",
+        "add rule ip svctables affinity-cluster-ns/web/tcp/ goto affinity-endpoint-ns/web/tcp/__10.0.0.2/80",
+      ],
+    ]);
+  });
+
+  it("drops a set that no rule names any more after the rules", () => {
+    const primary: Partial<RenderOptions> = { nodePortAddresses: { kind: "addresses", addresses: ["192.168.0.2"] } };
+    const { steps } = stepsBetween(tableFor(ips(1), {}, primary), tableFor(ips(1)));
+    const lines = steps.join("").split("\n");
+    const flushed = lines.indexOf("flush chain ip svctables services");
+    const deleted = lines.indexOf("delete set ip svctables nodeport-ips");
+    expect(flushed).toBeGreaterThanOrEqual(0);
+    expect(deleted).toBeGreaterThan(flushed);
+  });
+
+  it("needs a replacement when a declaration is another one", () => {
+    const wanted = tableFor(ips(1));
+    const change = (declaration: string): Change => {
+      const after = wanted[0]?.objects.get("cluster-ips");
+      if (after === undefined || !("elements" in after)) throw new Error("no cluster-ips");
+      const before = { ...after, declaration };
+      return { family: "ipv4", table: "svctables", name: after.name, before, after, removed: [], added: [] };
+    };
+    expect(nftables.mustReplace([change("type ipv4_addr; flags interval")])).toBe(true);
+    expect(nftables.mustReplace([change("type ipv4_addr")])).toBe(false);
+  });
+});
+
+describe("commands", () => {
+  const commands = nftables.commands("ipv6", "/opt/nft");
+
+  it("start the chosen nft with arguments", () => {
+    expect(commands.list).toEqual([{ program: "/opt/nft", args: ["-y", "list", "table", "ip6", "svctables"] }]);
+    expect(commands.stamp).toEqual({ program: "/opt/nft", args: ["list", "map", "ip6", "svctables", "stamp"] });
+    expect(commands.apply({ text: "x\n", origins: [] })).toEqual({
+      program: "/opt/nft",
+      args: ["-f", "-"],
+      input: "x\n",
+    });
+  });
+
+  it("check only what can be judged by itself", () => {
+    const held = tableFor(ips(1));
+    const { steps } = nftables.transaction("ipv4", diff(nftables, held, nftables.settle(tableFor(ips(1, 2)), held)));
+    expect(steps.map((step) => commands.check(step)?.args)).toEqual([["-c", "-f", "-"], undefined]);
+  });
+
+  it("find the line that nft blames", () => {
+    expect(
+      commands.failedLine("/dev/stdin:5059:34-51: Error: Could not process rule: File exists\nadd element\n"),
+    ).toBe(5059);
+    expect(commands.failedLine("warning\n-:7:1-1: Error: syntax error\n")).toBe(7);
+    expect(commands.failedLine("netlink: Error: cache initialization failed\n")).toBeUndefined();
+  });
+
+  it("tell a table that is not there from other failures", () => {
+    const absent = { exitCode: 1, stdout: "", stderr: "Error: No such file or directory\nlist table ip svctables\n" };
+    expect(commands.isAbsent?.(absent)).toBe(true);
+    expect(commands.isAbsent?.({ ...absent, stderr: "Error: Operation not permitted" })).toBe(false);
+    expect(commands.isAbsent?.({ ...absent, exitCode: 0 })).toBe(false);
+  });
+});
