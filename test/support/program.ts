@@ -28,7 +28,14 @@ export interface Program {
   run(command: string, flags: Flags, input?: string): Promise<ProgramResult>;
   /** As `run`, and throws with what the program said unless it ends with 0. */
   succeed(command: string, flags: Flags, input?: string): Promise<ProgramResult>;
+  /** Starts a command and kills it, as a power cut would, unless it has ended before. */
+  killAfter(milliseconds: number, command: string, flags: Flags, input: string): Promise<void>;
   close(): void;
+}
+
+interface KillOptions {
+  readonly timeout?: number;
+  readonly killSignal?: "SIGKILL";
 }
 
 export function programAt(namespace: string, { backend, variant }: Flavour): Program {
@@ -42,19 +49,13 @@ export function programAt(namespace: string, { backend, variant }: Flavour): Pro
     "state-dir": join(home, "state"),
     ...(variant === undefined ? {} : { "iptables-variant": variant }),
   };
-  const run: Program["run"] = async (command, flags, input) => {
+  const start = (command: string, flags: Flags, input: string | undefined, options: KillOptions) => {
     const files = input === undefined ? [] : ["-f", "-"];
-    const words = [
-      "netns",
-      "exec",
-      namespace,
-      process.execPath,
-      bin,
-      command,
-      ...files,
-      ...commandLine({ ...own, ...flags }),
-    ];
-    const { exitCode = -1, stdout, stderr } = await execa("ip", words, { input: input ?? "", reject: false });
+    const words = [process.execPath, bin, command, ...files, ...commandLine({ ...own, ...flags })];
+    return execa("ip", ["netns", "exec", namespace, ...words], { input: input ?? "", reject: false, ...options });
+  };
+  const run: Program["run"] = async (command, flags, input) => {
+    const { exitCode = -1, stdout, stderr } = await start(command, flags, input, {});
     return { exitCode, stdout, stderr };
   };
   return {
@@ -63,6 +64,10 @@ export function programAt(namespace: string, { backend, variant }: Flavour): Pro
       const result = await run(command, flags, input);
       if (result.exitCode !== 0) throw new Error(`${command} ended with ${result.exitCode}\n${result.stderr}`);
       return result;
+    },
+    async killAfter(milliseconds, command, flags, input) {
+      // `ip netns exec` becomes the program, so the signal reaches it.
+      await start(command, flags, input, { timeout: milliseconds, killSignal: "SIGKILL" });
     },
     close: () => rmSync(home, { recursive: true }),
   };

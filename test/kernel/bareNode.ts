@@ -1,0 +1,45 @@
+import { addNamespace, deleteNamespace, inNamespace, uniquePrefix } from "../support/namespaces.ts";
+import type { Flags } from "../support/packetCases.ts";
+import { type Flavour, type Program, programAt } from "../support/program.ts";
+
+/** A namespace with nothing but loopback, for tests of the rules themselves: no packet moves a counter here. */
+export interface BareNode {
+  readonly namespace: string;
+  readonly program: Program;
+  readonly flags: Flags;
+  run(program: string, args: readonly string[], input?: string): string;
+  /** What the kernel holds, foreign and ours, counters and all, but for the comments that tell the time. */
+  everything(): string;
+  close(): void;
+}
+
+const FLAGS: Flags = {
+  "node-name": "test-node",
+  "node-ip": "192.168.0.2,fd00:192:168::2",
+  "cluster-cidr": "10.180.0.0/16,fd00:10:180::/48",
+};
+
+let count = 0;
+
+export function bareNode(flavour: Flavour): BareNode {
+  count += 1;
+  const namespace = `${uniquePrefix()}-bare${count}`;
+  addNamespace(namespace);
+  const program = programAt(namespace, flavour);
+  const run: BareNode["run"] = (name, args, input) => inNamespace(namespace, name, args, input);
+  const saves = ["iptables", "ip6tables"].map((name) => `${name}-${flavour.variant ?? "nft"}-save`);
+  return {
+    namespace,
+    program,
+    flags: FLAGS,
+    run,
+    everything: () =>
+      [...saves.map((save) => run(save, ["-c"])), run("nft", ["list", "ruleset"])]
+        .join("")
+        .replace(/^# .* on .*\n/gm, ""),
+    close() {
+      program.close();
+      deleteNamespace(namespace);
+    },
+  };
+}

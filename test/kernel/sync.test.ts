@@ -1,0 +1,172 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { packetCases } from "../support/packetCases.ts";
+import type { Flavour } from "../support/program.ts";
+import { requireKernel } from "../support/requireKernel.ts";
+import { type BareNode, bareNode } from "./bareNode.ts";
+import { clusterOf, DNS, WEB, WEB6 } from "./cluster.ts";
+
+/** Rules that belong to others, in every table and chain that we touch and in some that we do not, with counters. */
+const FOREIGN = `*mangle
+:OTHER-MANGLE - [0:0]
+[7:700] -A PREROUTING -j OTHER-MANGLE
+[1:60] -A OTHER-MANGLE -p tcp -m tcp --dport 22 -j MARK --set-xmark 0x1/0x1
+COMMIT
+*filter
+:OTHER-FILTER - [0:0]
+:KUBELET-LIKE - [0:0]
+[3:300] -A INPUT -p tcp -m tcp --dport 22 -m comment --comment "let me in" -j ACCEPT
+[4:400] -A INPUT -j OTHER-FILTER
+[5:500] -A FORWARD -j OTHER-FILTER
+[6:600] -A OUTPUT -m owner --uid-owner 0 -j OTHER-FILTER
+[8:800] -A OTHER-FILTER -m limit --limit 5/min -j LOG --log-prefix "a \\"b\\" c"
+[9:900] -A KUBELET-LIKE -j RETURN
+COMMIT
+*nat
+:OTHER-NAT - [0:0]
+[10:1000] -A PREROUTING -p tcp -m tcp --dport 8443 -j REDIRECT --to-ports 443
+[11:1100] -A OUTPUT -j OTHER-NAT
+[12:1200] -A POSTROUTING -o eth7 -j MASQUERADE
+COMMIT
+`;
+
+const FOREIGN_NFT = `table inet other {
+	set blocked {
+		type ipv4_addr
+		elements = { 192.0.2.1, 192.0.2.2 }
+	}
+	chain input {
+		type filter hook input priority 10; policy accept;
+		ip saddr @blocked counter packets 5 bytes 250 drop
+	}
+}
+`;
+
+const FLAVOURS: readonly Flavour[] = [
+  { backend: "iptables", variant: "nft" },
+  { backend: "iptables", variant: "legacy" },
+];
+
+requireKernel();
+
+describe.each(FLAVOURS)("sync on a real kernel: $backend $variant", (flavour) => {
+  let node: BareNode;
+  const cluster = clusterOf([WEB, DNS, WEB6]);
+
+  beforeEach(() => {
+    node = bareNode(flavour);
+  });
+  afterEach(() => node.close());
+
+  /** What is left when our chains, and jumps to them, are taken out. */
+  const foreignOnly = (text: string): string =>
+    text
+      .split("\n")
+      .filter((line) => !/KUBE-(?!LET)/.test(line) || line.includes("KUBELET-LIKE"))
+      .join("\n");
+
+  function addForeign(): void {
+    for (const program of ["iptables", "ip6tables"]) {
+      node.run(`${program}-${flavour.variant}-restore`, ["--counters"], FOREIGN);
+    }
+    node.run("nft", ["-f", "-"], FOREIGN_NFT);
+  }
+
+  test("what belongs to others is the same after sync and after clean-up, byte for byte", async () => {
+    addForeign();
+    const before = node.everything();
+    await node.program.succeed("sync", node.flags, cluster);
+    const synced = node.everything();
+    expect(synced).toContain("KUBE-SERVICES");
+    if (flavour.variant === "legacy") expect(foreignOnly(synced)).toBe(before);
+    else expect(withoutListing(foreignOnly(synced))).toBe(withoutListing(before));
+    await node.program.succeed("sync", node.flags, clusterOf([DNS]));
+    await node.program.succeed("cleanup", {});
+    expect(withoutOurFirewall(node.everything())).toBe(before);
+  });
+
+  test("a second sync finds nothing to do and touches nothing", async () => {
+    await node.program.succeed("sync", node.flags, cluster);
+    const before = node.everything();
+    const { stdout } = await node.program.succeed("sync", { ...node.flags, output: "json" }, cluster);
+    expect(JSON.parse(stdout)).toMatchObject({ result: "unchanged" });
+    expect((await node.program.run("diff", node.flags, cluster)).exitCode).toBe(0);
+    expect(node.everything()).toBe(before);
+  });
+
+  const unlike = packetCases("ipv4", "iptables").filter(({ name }) =>
+    /affinity\/shared|source-ranges$|eleven|masquerade\/default|one-network-and|by-interface|local-dns$|longest|dual-stack$/.test(
+      name,
+    ),
+  );
+  test.each(unlike)("the kernel gives back what it was told: $name", async ({ input, flags }) => {
+    await node.program.succeed("sync", flags, input);
+    const { exitCode, stdout } = await node.program.run("diff", flags, input);
+    expect(stdout).toBe("in sync");
+    expect(exitCode).toBe(0);
+  });
+
+  test("rules that somebody took away or added are seen and mended", async () => {
+    await node.program.succeed("sync", node.flags, cluster);
+    const before = node.everything();
+    const iptables = `iptables-${flavour.variant}`;
+    node.run(iptables, ["-t", "nat", "-F", "KUBE-SERVICES"]);
+    node.run(iptables, ["-t", "nat", "-D", "PREROUTING", "1"]);
+    node.run(iptables, ["-t", "filter", "-A", "KUBE-FORWARD", "-j", "DROP"]);
+    expect((await node.program.run("diff", node.flags, cluster)).exitCode).toBe(1);
+    await node.program.succeed("sync", node.flags, cluster);
+    expect(node.everything()).toBe(before);
+  });
+
+  test("what the kernel refuses changes nothing, and the Service behind it is named", async () => {
+    await node.program.succeed("sync", node.flags, clusterOf([WEB, DNS, WEB6]));
+    // A chain of somebody else's leads to one of dns, which therefore cannot be deleted.
+    const chain = /-A KUBE-SERVICES -d 172\.30\.0\.10\/32 .* -j (KUBE-SVC-\w+)/.exec(node.everything())?.[1] ?? "";
+    node.run(`iptables-${flavour.variant}`, ["-t", "nat", "-N", "OTHER"]);
+    node.run(`iptables-${flavour.variant}`, ["-t", "nat", "-A", "OTHER", "-j", chain]);
+    const before = node.everything();
+    const { exitCode, stderr } = await node.program.run(
+      "sync",
+      node.flags,
+      clusterOf([WEB6, { ...WEB, endpoints: [] }]),
+    );
+    expect(stderr).toContain("the kernel refused the rules");
+    expect(exitCode).toBe(4);
+    expect(node.everything()).toBe(before);
+  });
+
+  test("two at once wait for one another", async () => {
+    const one = clusterOf([WEB, DNS]);
+    const other = clusterOf([{ ...WEB, clusterIP: "172.30.0.77", endpoints: ["10.180.0.3"] }, WEB6]);
+    const flags = { ...node.flags, "lock-timeout": "60" };
+    await Promise.all([one, other, one, other].map((input) => node.program.succeed("sync", flags, input)));
+    const codes = await Promise.all([one, other].map((input) => node.program.run("diff", flags, input)));
+    expect(codes.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
+  });
+
+  test("killed at any moment, the next sync makes it whole", async () => {
+    await node.program.succeed("sync", node.flags, cluster);
+    const whole = node.everything();
+    const other = clusterOf([
+      { ...WEB, endpoints: ["10.180.0.3"] },
+      { ...DNS, clusterIP: "172.30.0.11" },
+    ]);
+    for (const milliseconds of [150, 200, 250, 300, 350, 400, 500]) {
+      await node.program.killAfter(milliseconds, "sync", node.flags, other);
+      await node.program.succeed("sync", node.flags, cluster);
+      expect(node.everything()).toBe(whole);
+    }
+  });
+});
+
+/** kube-proxy and kubelet share this chain and leave it; so do we. */
+function withoutOurFirewall(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !line.includes("KUBE-FIREWALL"))
+    .join("\n");
+}
+
+/** The nft program lists iptables-nft's tables, too: what is compared of it is the table of others. */
+function withoutListing(text: string): string {
+  return text.slice(0, text.indexOf("table ")) + (/table inet other \{[\s\S]*?\n\}/.exec(text)?.[0] ?? "");
+}
