@@ -34,11 +34,12 @@ export type Holder = (command: Command) => Promise<Hold>;
 
 /**
  * Makes the runner of this process.
- * @param searchPath the PATH to search; the system's administration directories are added
+ * @param searchPath the PATH to search
+ * @param systemPaths directories that are added to it
  * @throws UserError (when run) if the program is missing or says that it needs root
  */
-export function createRunner(searchPath: string): Runner {
-  const environment = childEnvironment(searchPath);
+export function createRunner(searchPath: string, systemPaths: readonly string[] = SYSTEM_PATHS): Runner {
+  const environment = childEnvironment(searchPath, systemPaths);
   return async (command) => {
     const { execa } = await import("execa");
     const input = command.input === undefined ? undefined : await openInput(command.input);
@@ -88,7 +89,7 @@ async function openInput(text: string): Promise<FileHandle> {
  * @throws UserError if the program is missing
  */
 export function createHolder(searchPath: string): Holder {
-  const environment = childEnvironment(searchPath);
+  const environment = childEnvironment(searchPath, SYSTEM_PATHS);
   return async (command) => {
     const { execa } = await import("execa");
     const child = execa(command.program, command.args, {
@@ -116,9 +117,9 @@ export function createHolder(searchPath: string): Holder {
   };
 }
 
-function childEnvironment(searchPath: string): Record<string, string> {
+function childEnvironment(searchPath: string, systemPaths: readonly string[]): Record<string, string> {
   const given = searchPath.split(":").filter((directory) => directory !== "");
-  const missing = SYSTEM_PATHS.filter((directory) => !given.includes(directory));
+  const missing = systemPaths.filter((directory) => !given.includes(directory));
   return { PATH: [...given, ...missing].join(":"), LC_ALL: "C" };
 }
 

@@ -28,7 +28,7 @@ async function planFor(family: Family, wanted: readonly Table[]): Promise<Family
   if (isRefusal(held)) throw new Error(held.reason);
   const changes = diff(iptables, held, wanted);
   const transaction = iptables.transaction(family, changes, "nft");
-  return { family, flavour: "nft", commands, held, wanted, changes, transaction };
+  return { family, flavour: "nft", commands, held, wanted, changes, transaction, verify: true };
 }
 
 async function bothFamilies(): Promise<readonly FamilyPlan[]> {
@@ -67,7 +67,7 @@ describe("apply", () => {
   it("refused at the check: nothing is written, and the Service whose line is blamed is named", async () => {
     const plans = await bothFamilies();
     const lines = plans[0]?.transaction.steps[0]?.text.split("\n") ?? [];
-    const line = lines.findIndex((text) => text.includes("DNAT")) + 1;
+    const line = lines.findIndex((text) => text.includes("--to-destination")) + 1;
     const before = node.listing("ipv4");
     node.fault = ({ args }) =>
       args.includes("--test") ? refusal(`iptables-nft-restore: line ${line} failed`) : undefined;
@@ -125,13 +125,10 @@ describe("apply", () => {
   it("a kernel that does not hold what it took is put back, and the line that is missing is named", async () => {
     const before = node.listing("ipv4");
     const plans = await bothFamilies();
-    let restored = false;
-    node.fault = (command) => {
-      if (isRestore(command, "ipv4")) restored = true;
-      else if (restored && command.args.at(-1) === "nat") {
-        restored = false;
-        node.feed("ipv4", "*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n");
-      }
+    const lost = "*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n";
+    node.fault = ({ program, args }, times) => {
+      // The second look at nat is the one after the restore.
+      if (program === "iptables-nft-save" && args.at(-1) === "nat" && times === 2) node.feed("ipv4", lost);
       return undefined;
     };
     const result = await apply(plans, world());
@@ -164,6 +161,16 @@ describe("apply", () => {
     };
     const result = await apply(await bothFamilies(), world());
     expect(result).toMatchObject({ kind: "refused", reason: "ip6tables-nft-restore was killed", rolledBack: true });
+    expect(node.listing("ipv4")).toBe(before);
+  });
+
+  it("a kernel that cannot be read any more gets the undo that was planned, and no promise", async () => {
+    const before = node.listing("ipv4");
+    const plans = await bothFamilies();
+    node.fault = ({ program }) => (program.endsWith("-save") ? refusal("iptables-nft-save: table is busy") : undefined);
+    const result = await apply(plans, world());
+    expect(result).toMatchObject({ kind: "refused", rolledBack: false });
+    expect(result).toHaveProperty("reason", expect.stringContaining("undone, but it cannot be read"));
     expect(node.listing("ipv4")).toBe(before);
   });
 

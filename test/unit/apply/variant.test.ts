@@ -6,7 +6,7 @@ const NO_LEGACY = { ipv4: [], ipv6: [] };
 const LEGACY = { ipv4: ["filter", "mangle", "nat"], ipv6: [] };
 const HINT = "*mangle\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n";
 const RULES = "*filter\n:KUBE-FORWARD - [0:0]\nCOMMIT\n";
-const CANARY_ONLY = "*filter\n:KUBE-PROXY-CANARY - [0:0]\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n";
+const CANARY_ONLY = "*filter\n:KUBE-PROXY-CANARY - [0:0]\nCOMMIT\n";
 
 /** Listings by "program table"; what is not named is empty, `failing` programs are refused. */
 function tools(listings: Readonly<Record<string, string>>, version = "v1.8.9 (nf_tables)") {
