@@ -76,6 +76,7 @@ const COMMANDS: readonly CommandEntry[] = [
       ...INPUT,
       ...STRICT,
       ["--dry-run", "print what would change, and change nothing"],
+      ["--replace-kube-proxy", "take over from a kube-proxy that is stopped: remove what only it leaves"],
       ["--output <FORMAT>", "how to print changes", ["human", "json"]],
       ["--verbose", "print what was changed"],
     ],

@@ -1,5 +1,6 @@
-import { apply, type FamilyPlan, isRefusal, readKernel, type Surroundings } from "./apply/apply.ts";
+import { apply, type FamilyPlan, isRefusal, readKernel, readStamp, type Surroundings } from "./apply/apply.ts";
 import { concernsProtocol, flushStaleFlows } from "./apply/conntrack.ts";
+import { readTableRecord, writeTableRecord } from "./apply/record.ts";
 import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
 import { diff } from "./diff.ts";
@@ -16,6 +17,7 @@ import type {
   Diagnostic,
   Document,
   Family,
+  KernelCommands,
   Manifest,
   NodeManifest,
   Ruleset,
@@ -113,14 +115,16 @@ export function decide(manifests: readonly Manifest[], settings: Settings, host:
 /** What the tool takes on a node that holds none of our rules. */
 export function compileText({ family, wanted }: Decision, settings: Settings): string {
   const backend = backendOf(settings);
-  const { steps } = backend.transaction(family, diff(backend, [], wanted), settings.iptablesVariant ?? "nft");
+  const changes = diff(backend, [], wanted);
+  const { steps } =
+    backend.replacement?.(family, wanted, []) ??
+    backend.transaction(family, changes, settings.iptablesVariant ?? "nft");
   return steps.map(({ text }) => text).join("");
 }
 
-export function backendOf(settings: Settings): Backend {
-  const backend = backends[settings.backend];
-  if (backend === undefined) throw new InternalError(`no backend ${settings.backend}`);
-  return backend;
+export function backendOf({ backend }: Settings): Backend {
+  if (backend === "auto") throw new InternalError("the backend was not chosen");
+  return backends[backend];
 }
 
 // ── Table[] + kernel → Change[] → Transaction ────────────────────────────────────────────────────
@@ -129,6 +133,8 @@ export function backendOf(settings: Settings): Backend {
 export interface Kernel {
   readonly run: Runner;
   readonly flavour: string;
+  /** Directory of the records of what was written last; undefined: always list everything. */
+  readonly records: string | undefined;
 }
 
 /** What one family's rules shall be. */
@@ -152,25 +158,53 @@ export function wishesOf(decisions: readonly Decision[], settings: Settings): re
  * What it takes to make the kernel hold what is wished, family by family.
  * @throws UserError if the kernel cannot be read
  */
-export async function plan(
-  wishes: readonly Wish[],
-  backend: Backend,
-  { run, flavour }: Kernel,
-): Promise<readonly FamilyPlan[]> {
+export async function plan(wishes: readonly Wish[], backend: Backend, kernel: Kernel): Promise<readonly FamilyPlan[]> {
   const plans: FamilyPlan[] = [];
   for (const { family, wanted, optional } of wishes) {
-    const commands = backend.commands(family, flavour);
-    const held = await readKernel(commands, family, { run, backend });
+    const commands = backend.commands(family, kernel.flavour);
+    const recorded = await recordedTables(commands, family, backend, kernel);
+    const held = recorded ?? (await readKernel(commands, family, { run: kernel.run, backend }));
     if (isRefusal(held)) {
       if (optional) continue;
       throw new UserError(`cannot read the ${family} rules: ${held.reason}`, "leave the family out with --ip-family");
     }
     if (optional && wanted.length > 0 && !held.some(holdsChains)) continue;
-    const changes = diff(backend, held, wanted);
-    const transaction = backend.transaction(family, changes, flavour);
-    plans.push({ family, flavour, commands, held, wanted, changes, transaction });
+    const known = { family, flavour: kernel.flavour, commands, held, isRecorded: recorded !== undefined };
+    plans.push(planFamily(backend, known, wanted, kernel));
   }
   return plans;
+}
+
+function planFamily(
+  backend: Backend,
+  known: Pick<FamilyPlan, "family" | "flavour" | "commands" | "held" | "isRecorded">,
+  wished: readonly Table[],
+  { records }: Kernel,
+): FamilyPlan {
+  const { family, flavour, held } = known;
+  const wanted = backend.settle?.(wished, held) ?? wished;
+  const changes = diff(backend, held, wanted);
+  const mustReplace = backend.mustReplace?.(changes) === true;
+  const transaction =
+    mustReplace && backend.replacement !== undefined
+      ? backend.replacement(family, wanted, held)
+      : backend.transaction(family, changes, flavour);
+  return { ...known, wanted, changes, transaction, verify: records === undefined };
+}
+
+/** What was written last, if the kernel's stamp says that it is still there. */
+async function recordedTables(
+  commands: KernelCommands,
+  family: Family,
+  backend: Backend,
+  { run, records }: Kernel,
+): Promise<readonly Table[] | undefined> {
+  if (records === undefined || commands.stamp === undefined) return undefined;
+  const [stamp, record] = await Promise.all([
+    readStamp(commands, family, { run, backend }),
+    readTableRecord(records, family),
+  ]);
+  return stamp !== undefined && record?.stamp === stamp ? backend.read(record.text, family) : undefined;
 }
 
 function holdsChains({ objects }: Table): boolean {
@@ -182,13 +216,26 @@ function holdsChains({ objects }: Table): boolean {
 
 // ── Transaction → kernel ─────────────────────────────────────────────────────────────────────────
 
-export function carryOut(
+export async function carryOut(
   plans: readonly FamilyPlan[],
   backend: Backend,
-  { run }: Pick<Kernel, "run">,
+  { run, records }: Pick<Kernel, "run" | "records">,
 ): Promise<ApplyResult> {
   const world: Surroundings = { run, backend, diff };
-  return apply(plans, world);
+  const result = await apply(plans, world);
+  if (result.kind !== "refused" && records !== undefined) await remember(plans, backend, records);
+  return result;
+}
+
+/** Keeps what the kernel holds now for the next run; without it, that run lists everything. */
+async function remember(plans: readonly FamilyPlan[], backend: Backend, records: string): Promise<void> {
+  for (const { family, wanted, changes, isRecorded } of plans) {
+    if (backend.stamp === undefined || (isRecorded && changes.length === 0)) continue;
+    const stamp = backend.stamp(wanted);
+    const [step] = backend.replacement?.(family, wanted, []).steps ?? [];
+    const record = stamp === undefined || step === undefined ? undefined : { stamp, text: step.text };
+    await writeTableRecord(records, family, record);
+  }
 }
 
 /** What became of connections that led to endpoints which are gone. */

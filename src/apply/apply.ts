@@ -22,11 +22,15 @@ export interface FamilyPlan {
   readonly wanted: readonly Table[];
   readonly changes: readonly Change[];
   readonly transaction: Transaction;
+  /** Whether the kernel is read back in full even where its stamp would tell. */
+  readonly verify: boolean;
+  /** Whether `held` is the record of the last run, which the kernel's stamp confirmed. */
+  readonly isRecorded: boolean;
 }
 
 export interface Surroundings {
   readonly run: Runner;
-  readonly backend: Pick<Backend, "read" | "comparable" | "transaction">;
+  readonly backend: Pick<Backend, "read" | "comparable" | "transaction" | "stamp">;
   readonly diff: (
     backend: Pick<Backend, "comparable">,
     held: readonly Table[],
@@ -71,10 +75,22 @@ export async function readKernel(
   const listings: string[] = [];
   for (const command of commands.list) {
     const result = await run(command);
+    if (commands.isAbsent?.(result)) continue;
     if (result.exitCode !== 0) return { reason: `${command.program}: ${messageOf(result)}`, origin: undefined };
     listings.push(result.stdout);
   }
   return backend.read(listings.join(""), family);
+}
+
+/** The stamp that the kernel holds; undefined where there is none, or the backend knows no stamps. */
+export async function readStamp(
+  { stamp }: KernelCommands,
+  family: Family,
+  { run, backend }: Pick<Surroundings, "run" | "backend">,
+): Promise<string | undefined> {
+  if (stamp === undefined) return undefined;
+  const { exitCode, stdout } = await run(stamp);
+  return exitCode === 0 ? backend.stamp?.(backend.read(stdout, family)) : undefined;
 }
 
 export function isRefusal(reading: readonly Table[] | Refusal): reading is Refusal {
@@ -83,7 +99,14 @@ export function isRefusal(reading: readonly Table[] | Refusal): reading is Refus
 
 // ── Check ────────────────────────────────────────────────────────────────────────────────────────
 
+/** nft takes a single step whole or not at all, and asking it first would cost as much as doing it. */
+function isAtomic(plans: readonly FamilyPlan[]): boolean {
+  const [only, ...others] = plans.flatMap(({ transaction }) => transaction.steps.map(() => transaction.backend));
+  return only === "nftables" && others.length === 0;
+}
+
 async function firstRefusal(plans: readonly FamilyPlan[], { run }: Surroundings): Promise<Refusal | undefined> {
+  if (isAtomic(plans)) return undefined;
   for (const { commands, transaction } of plans) {
     for (const step of transaction.steps) {
       const check = commands.check(step);
@@ -118,7 +141,11 @@ function messageOf({ stderr, exitCode }: CommandResult): string {
 
 async function writeFamily(plan: FamilyPlan, world: Surroundings): Promise<Refusal | undefined> {
   const failure = await runSteps(plan.transaction.steps, plan.commands, world.run);
-  return failure ?? (await mismatch(plan, plan.wanted, world));
+  if (failure !== undefined) return failure;
+  const expected = world.backend.stamp?.(plan.wanted);
+  if (plan.verify || expected === undefined) return mismatch(plan, plan.wanted, world);
+  const found = await readStamp(plan.commands, plan.family, world);
+  return found === expected ? undefined : mismatch(plan, plan.wanted, world);
 }
 
 async function runSteps(
@@ -169,13 +196,15 @@ async function putBack(touched: readonly FamilyPlan[], failure: Refusal, world: 
 }
 
 /**
- * The planned undo fits only when every step was applied whole. So what counts is the difference between what is
- * there now and what was there before: the undo is tried, and then that difference, whatever it is, is applied.
+ * What counts is the difference between what is there now and what was there before, since a step may have been
+ * applied by half. Only a kernel that cannot be read gets the undo that was planned, and then nothing is proven.
  */
 async function undoFamily(plan: FamilyPlan, world: Surroundings): Promise<string | undefined> {
-  await runSteps(plan.transaction.undo, plan.commands, world.run);
   const reading = await readKernel(plan.commands, plan.family, world);
-  if (isRefusal(reading)) return reading.reason;
+  if (isRefusal(reading)) {
+    const failure = await runSteps(plan.transaction.undo, plan.commands, world.run);
+    return failure === undefined ? `undone, but it cannot be read: ${reading.reason}` : failure.reason;
+  }
   const changes = world.diff(world.backend, reading, plan.held);
   if (changes.length === 0) return undefined;
   const repair = world.backend.transaction(plan.family, changes, plan.flavour);

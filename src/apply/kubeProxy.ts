@@ -31,16 +31,17 @@ export async function findCanaries(
   return leftovers;
 }
 
-/** The tables of kube-proxy's nftables mode. Without nft on this node there can be none to remove. */
+/**
+ * The tables of kube-proxy's nftables mode. Each is asked for a small map that it always has: with nft 1.0.6 to list
+ * all tables means to load all rules. Without nft on this node there can be none to remove.
+ */
 export async function findTables(run: Runner): Promise<readonly Leftover[]> {
-  const { exitCode, stdout } = await run({ program: "nft", args: ["list", "tables"] });
-  if (exitCode !== 0) return [];
-  return stdout
-    .split("\n")
-    .map((line) => /^table (ip6?) kube-proxy$/.exec(line.trim())?.[1])
-    .filter((family) => family !== undefined)
-    .map((family) => ({
-      name: `nft table ${family} kube-proxy`,
-      removal: { program: "nft", args: ["delete", "table", family, "kube-proxy"] },
-    }));
+  const leftovers: Leftover[] = [];
+  for (const family of ["ip", "ip6"]) {
+    const probe = ["list", "map", family, "kube-proxy", "no-endpoint-nodeports"];
+    if ((await run({ program: "nft", args: probe })).exitCode !== 0) continue;
+    const removal = { program: "nft", args: ["delete", "table", family, "kube-proxy"] };
+    leftovers.push({ name: `nft table ${family} kube-proxy`, removal });
+  }
+  return leftovers;
 }

@@ -3,4 +3,4 @@ import { iptables } from "./iptables/index.ts";
 import { nftables } from "./nftables/index.ts";
 
 /** Every way to write the rules, by name. */
-export const backends: Readonly<Partial<Record<BackendName, Backend>>> = { iptables, nftables };
+export const backends: Readonly<Record<BackendName, Backend>> = { iptables, nftables };

@@ -5,7 +5,7 @@ import { restoreRouteLocalnet } from "../pipeline.ts";
 import { changesText, countsText } from "../report/changes.ts";
 import { styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
-import { type Flags, isSet, settingsFrom } from "./flags.ts";
+import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import type { Io } from "./io.ts";
 import { reportRefusal } from "./sync.ts";
@@ -14,12 +14,14 @@ import { reportRefusal } from "./sync.ts";
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
   const machine = await thisMachine();
-  const find = () => findRest(settings, machine, isSet(flags, "kubeProxy"));
+  const chosen = textFlag(flags, "backend");
+  const names = (["iptables", "nftables"] as const).filter((name) => chosen === undefined || name === chosen);
+  const find = () => findRest(settings, machine, names, isSet(flags, "kubeProxy"));
   if (!isSet(flags, "dryRun")) {
     return exclusively(settings, machine, async () => remove(await find(), settings, machine, io));
   }
-  const { plans, leftovers } = await find();
-  const changes = plans.flatMap((one) => one.changes);
+  const { rules, leftovers } = await find();
+  const changes = rules.flatMap(({ plans }) => plans.flatMap((one) => one.changes));
   io.out(changesText(changes, styleFor(io.color)));
   for (const { name } of leftovers) io.out(`  - ${name}\n`);
   io.note(`dry run: ${changes.length === 0 ? "" : `${countsText(changes)}; `}nothing was changed\n`);

@@ -13,6 +13,12 @@ import type { Io } from "./io.ts";
 /** Prints what the tool takes on a node that holds none of our rules. Needs no root and reads no kernel. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
+  if (settings.backend === "auto") {
+    throw new UserError(
+      "compile asks no kernel, so it cannot choose the backend",
+      "write --backend iptables or nftables",
+    );
+  }
   const input = await inputFrom(flags, settings, io);
   if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
   noteNode(input, nodeFor(input.manifests, settings, someHost()), io);

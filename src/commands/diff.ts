@@ -1,5 +1,6 @@
 import { ExitCode, UserError } from "../errors.ts";
-import { openNode, type ThisNode } from "../pipeline/node.ts";
+import { chooseBackend, withBackend } from "../pipeline/backend.ts";
+import { type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import {
   backendOf,
   type Decision,
@@ -25,16 +26,26 @@ import type { Io } from "./io.ts";
 
 /** What this node's kernel holds, compared with what the input asks for. Changes nothing. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
-  const settings = await settingsFrom(flags, io);
+  const machine = await thisMachine();
+  const settings = await onThisNode(await settingsFrom(flags, io), machine, io);
   const input = await inputFrom(flags, settings, io);
   if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
-  const node = await openNode(settings, await thisMachine());
+  // Whoever asks wants to know what is there, not what was left there.
+  const node = await openNode({ ...settings, verify: true }, machine);
   const { plans } = await planFor(input, settings, node, io);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
   if (needsRouteLocalnet(plans, input, settings, node) && !(await isRouteLocalnetOn())) {
     io.note("note: sync would also set net.ipv4.conf.all.route_localnet = 1\n");
   }
   return plans.some(({ changes }) => changes.length > 0) ? ExitCode.found : ExitCode.done;
+}
+
+/** The settings with a backend: for `auto`, the one that this node can use, and why is said. */
+export async function onThisNode(settings: Settings, machine: Machine, io: Io): Promise<Settings> {
+  if (settings.backend !== "auto") return settings;
+  const { backend, why } = await chooseBackend(machine);
+  io.note(`note: backend ${backend}: ${why}\n`);
+  return withBackend(settings, backend);
 }
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];

@@ -1,6 +1,15 @@
-import { ExitCode } from "../errors.ts";
+import { ExitCode, UserError } from "../errors.ts";
+import { findKubeProxy, findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
 import { exclusively, type Machine, openNode } from "../pipeline/node.ts";
-import { backendOf, carryOut, enableRouteLocalnet, endStaleFlows, type FlowCleanup, type Input } from "../pipeline.ts";
+import {
+  backendOf,
+  carryOut,
+  enableRouteLocalnet,
+  endStaleFlows,
+  type FamilyPlan,
+  type FlowCleanup,
+  type Input,
+} from "../pipeline.ts";
 import { changesText, countsText, servicePortText } from "../report/changes.ts";
 import { placeOf } from "../report/diagnostics.ts";
 import { failureText } from "../report/failure.ts";
@@ -8,7 +17,7 @@ import { changesJson, jsonText } from "../report/json.ts";
 import { count, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, Origin } from "../types.ts";
-import { needsRouteLocalnet, planFor, scopeText, showPlans } from "./diff.ts";
+import { needsRouteLocalnet, onThisNode, planFor, scopeText, showPlans } from "./diff.ts";
 import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import { inputFrom, isAccepted } from "./input.ts";
@@ -16,10 +25,10 @@ import type { Io } from "./io.ts";
 
 /** Makes this node's kernel hold what the input asks for, all or nothing. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
-  const settings = await settingsFrom(flags, io);
+  const machine = await thisMachine();
+  const settings = await onThisNode(await settingsFrom(flags, io), machine, io);
   const input = await inputFrom(flags, settings, io);
   if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
-  const machine = await thisMachine();
   if (isSet(flags, "dryRun")) return dryRun(flags, settings, input, machine, io);
   return exclusively(settings, machine, () => syncNow(flags, settings, input, machine, io));
 }
@@ -34,6 +43,7 @@ async function dryRun(flags: Flags, settings: Settings, input: Input, machine: M
 async function syncNow(flags: Flags, settings: Settings, input: Input, machine: Machine, io: Io): Promise<ExitCode> {
   const node = await openNode(settings, machine);
   const { plans, decisions } = await planFor(input, settings, node, io);
+  const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
   const result = await carryOut(plans, backendOf(settings), node.kernel);
   const json = textFlag(flags, "output") === "json";
   if (json) io.out(jsonText(resultJson(result)));
@@ -41,17 +51,52 @@ async function syncNow(flags: Flags, settings: Settings, input: Input, machine: 
     reportRefusal(result, input, io);
     return ExitCode.kernelRefused;
   }
+  if (result.kind === "applied") noteFlows(await endStaleFlows(plans, decisions, node.kernel), io);
   // After the rules, since they are what keeps others from reaching 127.0.0.1.
   if (needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet(settings.stateDir))) {
     io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
   }
-  if (result.kind === "applied") noteFlows(await endStaleFlows(plans, decisions, node.kernel), io);
+  if (!(await isRidOfOthers(rest, settings, machine, io))) return ExitCode.kernelRefused;
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
   }
   if (result.kind === "applied") io.note(`synced ${scopeText(plans, settings)}: ${countsText(result.changes)}\n`);
   else if (io.errorIsTTY || isSet(flags, "verbose")) io.note(`in sync: ${scopeText(plans, settings)}\n`);
   return ExitCode.done;
+}
+
+/**
+ * What must not stand beside the new rules: those of our other backend, and kube-proxy's.
+ * @throws UserError if a kube-proxy keeps this node and may not be replaced
+ */
+async function restOfOthers(
+  plans: readonly FamilyPlan[],
+  settings: Settings,
+  machine: Machine,
+  mayReplace: boolean,
+): Promise<Rest> {
+  const other = settings.backend === "iptables" ? "nftables" : "iptables";
+  const { rules } = await findRest(settings, machine, [other], false);
+  if (rules.length === 0 && plans.every(({ changes }) => changes.length === 0)) return { rules, leftovers: [] };
+  const leftovers = await findKubeProxy(settings, machine);
+  const [first] = leftovers;
+  if (first === undefined || mayReplace) return { rules, leftovers };
+  throw new UserError(
+    `a kube-proxy keeps the rules of this node (${first.name})`,
+    "stop it and give --replace-kube-proxy; if it is gone for good, `svctables cleanup --kube-proxy` removes its traces",
+  );
+}
+
+/** Removes it after the new rules stand, so that no connection is lost; tells what it was. */
+async function isRidOfOthers(rest: Rest, settings: Settings, machine: Machine, io: Io): Promise<boolean> {
+  const removed = await removeRest(rest, settings, machine);
+  if (removed.kind === "refused") {
+    reportRefusal(removed, undefined, io);
+    return false;
+  }
+  for (const { backend } of rest.rules) io.note(`removed the ${backend} rules of before\n`);
+  for (const { name } of rest.leftovers) io.note(`removed ${name}\n`);
+  return true;
 }
 
 function noteFlows({ deleted, failures }: FlowCleanup, io: Io): void {

@@ -1,58 +1,99 @@
 import type { FamilyPlan } from "../apply/apply.ts";
 import { createRunner } from "../apply/exec.ts";
 import { findCanaries, findTables, type Leftover } from "../apply/kubeProxy.ts";
+import { backends } from "../backends/index.ts";
 import { UserError } from "../errors.ts";
-import { backendOf, carryOut, plan } from "../pipeline.ts";
+import { carryOut, plan } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { ApplyResult, Family, Runner } from "../types.ts";
-import type { Machine } from "./node.ts";
+import type { ApplyResult, BackendName, Family, Runner } from "../types.ts";
+import { type Machine, NFT } from "./node.ts";
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
 
-/** Everything that is to go. */
-export interface Rest {
+/** What one backend has left in the kernel. */
+interface BackendRest {
+  readonly backend: BackendName;
   /** Families in which the kernel holds something of ours. */
   readonly plans: readonly FamilyPlan[];
+}
+
+/** Everything that is to go. */
+export interface Rest {
+  readonly rules: readonly BackendRest[];
   readonly leftovers: readonly Leftover[];
 }
 
-/** Looks for all that is ours, in all variants of the tool, and if asked for what only kube-proxy leaves. */
-export async function findRest(settings: Settings, machine: Machine, kubeProxy: boolean): Promise<Rest> {
-  const run = createRunner(machine.searchPath);
-  const backend = backendOf(settings);
-  const plans: FamilyPlan[] = [];
-  const leftovers: Leftover[] = [];
-  const families = settings.families ?? FAMILIES;
-  for (const flavour of flavoursOf(settings, machine)) {
-    const wishes = families.map((family) => ({ family, wanted: [], optional: true }));
-    plans.push(...(await plan(wishes, backend, { run, flavour })));
-    if (!kubeProxy) continue;
-    for (const family of families) leftovers.push(...(await findCanaries(run, backend, family, flavour)));
+/** Looks for all that is ours, in all variants of the tools, and if asked for what only kube-proxy leaves. */
+export async function findRest(
+  settings: Settings,
+  machine: Machine,
+  names: readonly BackendName[],
+  kubeProxy: boolean,
+): Promise<Rest> {
+  const rules: BackendRest[] = [];
+  for (const backend of names) {
+    const plans = await orNone(() => findRules(settings, machine, backend));
+    if (plans.length > 0) rules.push({ backend, plans });
   }
-  if (kubeProxy) leftovers.push(...(await findTables(run).catch(nothingWithoutNft)));
-  return { plans: plans.filter(({ changes }) => changes.length > 0), leftovers };
+  return { rules, leftovers: kubeProxy ? await findKubeProxy(settings, machine) : [] };
+}
+
+/** What only a kube-proxy makes on a node: its canary chains, and the tables of its nftables mode. */
+export async function findKubeProxy(settings: Settings, machine: Machine): Promise<readonly Leftover[]> {
+  const run = createRunner(machine.searchPath);
+  const leftovers: Leftover[] = [];
+  for (const flavour of flavoursOf("iptables", settings, machine)) {
+    for (const family of settings.families ?? FAMILIES) {
+      leftovers.push(...(await orNone(() => findCanaries(run, backends.iptables, family, flavour))));
+    }
+  }
+  return [...leftovers, ...(await orNone(() => findTables(run)))];
+}
+
+async function findRules(settings: Settings, machine: Machine, name: BackendName): Promise<readonly FamilyPlan[]> {
+  const run = createRunner(machine.searchPath);
+  const plans: FamilyPlan[] = [];
+  for (const flavour of flavoursOf(name, settings, machine)) {
+    const wishes = (settings.families ?? FAMILIES).map((family) => ({ family, wanted: [], optional: true }));
+    plans.push(...(await plan(wishes, backends[name], { run, flavour, records: undefined })));
+  }
+  return plans.filter(({ changes }) => changes.length > 0);
 }
 
 /** Both variants of iptables, but legacy only where it has tables: asking would create them. */
-function flavoursOf({ iptablesVariant }: Settings, { legacyTables }: Machine): readonly string[] {
+function flavoursOf(backend: BackendName, { iptablesVariant }: Settings, { legacyTables }: Machine): readonly string[] {
+  if (backend === "nftables") return [NFT];
   if (iptablesVariant !== undefined) return [iptablesVariant];
   return legacyTables.ipv4.length + legacyTables.ipv6.length > 0 ? ["nft", "legacy"] : ["nft"];
 }
 
-function nothingWithoutNft(error: unknown): readonly Leftover[] {
-  if (error instanceof UserError) return [];
-  throw error;
+/** Where a tool is missing, it can have left nothing. */
+async function orNone<T>(find: () => Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await find();
+  } catch (error) {
+    if (error instanceof UserError) return [];
+    throw error;
+  }
 }
 
-/** Our rules go first, all or none; then what kube-proxy left, piece by piece. */
+/** Our rules go first, each backend's all or none; then what kube-proxy left, piece by piece. */
 export async function removeRest(
-  { plans, leftovers }: Rest,
-  settings: Settings,
+  { rules, leftovers }: Rest,
+  { stateDir }: Settings,
   { searchPath }: Machine,
 ): Promise<ApplyResult> {
   const run = createRunner(searchPath);
-  const result = await carryOut(plans, backendOf(settings), { run });
-  return result.kind === "refused" ? result : ((await removeLeftovers(leftovers, run)) ?? result);
+  const removed: ApplyResult[] = [];
+  for (const { backend, plans } of rules) {
+    const result = await carryOut(plans, backends[backend], { run, records: stateDir });
+    if (result.kind === "refused") return result;
+    removed.push(result);
+  }
+  const refusal = await removeLeftovers(leftovers, run);
+  if (refusal !== undefined) return refusal;
+  const changes = removed.flatMap((result) => (result.kind === "applied" ? result.changes : []));
+  return changes.length === 0 ? { kind: "unchanged" } : { kind: "applied", changes };
 }
 
 async function removeLeftovers(leftovers: readonly Leftover[], run: Runner): Promise<ApplyResult | undefined> {

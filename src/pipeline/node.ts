@@ -27,11 +27,40 @@ export interface ThisNode {
  */
 export async function openNode(settings: Settings, machine: Machine): Promise<ThisNode> {
   const run = createRunner(machine.searchPath);
+  const records = settings.verify ? undefined : settings.stateDir;
+  if (settings.backend === "nftables") {
+    await mustKnowNft(run);
+    return { kernel: { run, flavour: NFT, records }, host: { ...machine, randomFully: true } };
+  }
   const { legacyTables } = machine;
   const families: readonly Family[] = settings.families ?? ["ipv4", "ipv6"];
   const question = { families, chosen: settings.iptablesVariant, legacyTables };
   const [flavour, { randomFully }] = await Promise.all([findVariant(run, question), iptablesVersion(run)]);
-  return { kernel: { run, flavour }, host: { ...machine, randomFully } };
+  return { kernel: { run, flavour, records }, host: { ...machine, randomFully } };
+}
+
+/** The program of the nftables backend. */
+export const NFT = "nft";
+
+/** Older versions take the whole ruleset apart, of others too, and may fail on it (sigs.k8s.io/knftables). */
+const OLDEST_NFT = [1, 0, 1] as const;
+
+/** Why this nft cannot be used; undefined when it can. */
+export async function nftObstacle(run: Runner): Promise<string | undefined> {
+  const version = await ifThere(() => nftVersion(run));
+  if (version === null) return "nft is not installed";
+  const parts = version.split(".").map(Number);
+  const older = OLDEST_NFT.map((part, index) => (parts[index] ?? 0) - part).find((difference) => difference !== 0);
+  return (older ?? 0) < 0 ? `nft ${version} is older than ${OLDEST_NFT.join(".")}` : undefined;
+}
+
+async function mustKnowNft(run: Runner): Promise<void> {
+  const obstacle = await nftObstacle(run);
+  if (obstacle === undefined) return;
+  throw new UserError(
+    `the nftables backend cannot be used: ${obstacle}`,
+    "install nftables 1.0.1 or later, or use --backend iptables",
+  );
 }
 
 /** Runs the work while no other run can change this node's rules or our state. */

@@ -106,7 +106,8 @@ function needed(value: string | undefined, mode: string, flag: string): string {
 
 export function renderOptions(settings: Settings, node: Node, host: HostFacts, family: Family): RenderOptions {
   const cidrs = nodePortCIDRs(settings, node.facts, family);
-  const localhost = family === "ipv4" && settings.localhostNodePorts && includesLoopback(cidrs);
+  const localhost =
+    settings.backend === "iptables" && family === "ipv4" && settings.localhostNodePorts && includesLoopback(cidrs);
   return {
     family,
     masqueradeMark: 2 ** settings.masqueradeBit,
@@ -123,10 +124,14 @@ export function renderOptions(settings: Settings, node: Node, host: HostFacts, f
 
 const EVERYWHERE = { ipv4: "0.0.0.0/0", ipv6: "::/0" } as const;
 
-/** CIDRs of one family; a family that is left with none answers everywhere, whatever the other one does. */
+/**
+ * CIDRs of one family; a family that is left with none answers everywhere, whatever the other one does. By default
+ * iptables answers everywhere, nftables on the primary address.
+ */
 function nodePortCIDRs(settings: Settings, facts: NodeFacts, family: Family): readonly string[] {
   const { nodePortAddresses: setting } = settings;
-  switch (setting.kind) {
+  const kind = setting.kind === "default" && settings.backend === "nftables" ? "primary" : setting.kind;
+  switch (kind) {
     case "default":
       return [EVERYWHERE[family]];
     case "primary": {
@@ -135,7 +140,7 @@ function nodePortCIDRs(settings: Settings, facts: NodeFacts, family: Family): re
       return [`${ip}/${family === "ipv4" ? 32 : 128}`];
     }
     case "cidrs": {
-      const own = ofFamily(setting.cidrs, family);
+      const own = setting.kind === "cidrs" ? ofFamily(setting.cidrs, family) : [];
       return own.length === 0 ? [EVERYWHERE[family]] : own;
     }
   }

@@ -35,6 +35,7 @@ export type OptionKey =
   | "comments"
   | "iptablesVariant"
   | "stateDir"
+  | "verify"
   | "lockTimeout";
 
 /** About the cluster for which the manifests were written: what is valid. */
@@ -80,7 +81,7 @@ export const NODE_OPTIONS: readonly Option[] = [
 
 /** About how it is written. */
 export const BACKEND_OPTIONS: readonly Option[] = [
-  { key: "backend", argument: "NAME", description: "iptables" },
+  { key: "backend", argument: "NAME", description: "iptables, nftables or auto (default: iptables)" },
   { key: "comments", argument: "WHEN", description: "rule comments: auto, always or never (default: auto)" },
 ];
 
@@ -88,6 +89,7 @@ export const BACKEND_OPTIONS: readonly Option[] = [
 export const KERNEL_OPTIONS: readonly Option[] = [
   { key: "iptablesVariant", argument: "NAME", description: "nft or legacy (default: what this node uses)" },
   { key: "stateDir", argument: "DIR", description: "state between runs (default: /var/lib/svctables)" },
+  { key: "verify", description: "nftables: list all rules of the kernel, even if nothing seems to have changed" },
   { key: "lockTimeout", argument: "SECONDS", description: "how long to wait for another run (default: 5)" },
 ];
 

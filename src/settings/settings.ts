@@ -43,10 +43,12 @@ export interface Settings {
   readonly masqueradeBit: number;
   readonly nodePortAddresses: NodePortAddressSetting;
   readonly localhostNodePorts: boolean;
-  readonly backend: BackendName;
+  readonly backend: BackendName | "auto";
   readonly comments: CommentPolicy;
   readonly iptablesVariant: "nft" | "legacy" | undefined;
   readonly stateDir: string;
+  /** List all rules of the kernel, even where a stamp says that they are as they were left. */
+  readonly verify: boolean;
   readonly lockTimeoutSeconds: number;
 }
 
@@ -100,10 +102,12 @@ export function settingsOf(raw: readonly RawSetting[]): Settings {
     masqueradeBit: read("masqueradeBit", (value, where) => readInteger(value, where, 0, 31)) ?? 14,
     nodePortAddresses: read("nodeportAddresses", readNodePortAddresses) ?? { kind: "default" },
     localhostNodePorts: read("localhostNodeports", readBoolean) ?? true,
-    backend: read("backend", (value, where) => readChoice<BackendName>(value, where, ["iptables"])) ?? "iptables",
+    backend:
+      read("backend", (value, where) => readChoice(value, where, ["iptables", "nftables", "auto"])) ?? "iptables",
     comments: read("comments", (value, where) => readChoice(value, where, ["auto", "always", "never"])) ?? "auto",
     iptablesVariant: read("iptablesVariant", (value, where) => readChoice(value, where, ["nft", "legacy"])),
     stateDir: read("stateDir", readDirectory) ?? "/var/lib/svctables",
+    verify: read("verify", readBoolean) ?? false,
     lockTimeoutSeconds: read("lockTimeout", (value, where) => readInteger(value, where, 0, 86_400)) ?? 5,
   };
 }
