@@ -37,7 +37,9 @@ export function servicePortText({ text, protocol }: ServicePortName): string {
 }
 
 function withoutOrigin({ parts }: Group): string {
-  const onlyGo = [...parts.values()].every(({ added }) => added.length === 0);
+  const onlyGo = [...parts.values()].every(
+    ({ change, added, removed }) => change.after === undefined || (added.length === 0 && removed.length > 0),
+  );
   return onlyGo ? "Caused by no Service of the input" : "Common to all Services";
 }
 
@@ -68,8 +70,9 @@ function groupsOf(changes: readonly Change[]): readonly Group[] {
     named.set(key, group);
     return group;
   };
+  const owners = ownersOf(changes);
   for (const change of changes) {
-    const owner = ownerOf(change);
+    const owner = owners.get(change);
     const partOf = (origin: Origin | undefined): Part => partIn(groupOf(origin), change);
     for (const line of change.removed) partOf(line.origin ?? owner).removed.push(line);
     for (const line of change.added) partOf(line.origin ?? owner).added.push(line);
@@ -87,11 +90,27 @@ function partIn({ parts }: Group, change: Change): Part {
   return part;
 }
 
-/**
- * The ServicePort that a whole chain belongs to: the one that every line of it comes from. Where order carries no
- * meaning, many Services share the chain.
- */
-function ownerOf({ after }: Change): Origin | undefined {
+/** The ServicePort that each changed object belongs to as a whole. */
+function ownersOf(changes: readonly Change[]): ReadonlyMap<Change, Origin> {
+  const owners = new Map<Change, Origin>();
+  const deleted = new Map<string, Change>();
+  for (const change of changes) {
+    const owner = soleOrigin(change);
+    if (owner !== undefined) owners.set(change, owner);
+    else if (change.after === undefined) deleted.set(change.name, change);
+  }
+  // What the kernel held has no origin, but what a Service's chain no longer leads to was that Service's.
+  for (const [{ removed }, owner] of [...owners]) {
+    for (const { text } of removed) {
+      const orphan = deleted.get(text.slice(text.lastIndexOf(" ") + 1));
+      if (orphan !== undefined) owners.set(orphan, owner);
+    }
+  }
+  return owners;
+}
+
+/** The one origin of all lines of a chain. Where order carries no meaning, many Services share the chain. */
+function soleOrigin({ after }: Change): Origin | undefined {
   if (after?.kind !== "chain" || !after.ordered) return undefined;
   const [first] = after.lines;
   if (first?.origin === undefined) return undefined;
