@@ -189,10 +189,23 @@ function planFamily(
     mustReplace && backend.replacement !== undefined
       ? backend.replacement(family, wanted, held)
       : backend.transaction(family, changes, flavour);
-  return { ...known, wanted, changes, transaction, verify: records === undefined };
+  return { ...known, wanted, changes, transaction, verify: records === undefined || !isLarge(wanted) };
 }
 
-/** What was written last, if the kernel's stamp says that it is still there. */
+/** Lines and elements from which on listing takes longer than all else (some 0.2 s), so that the stamp must do. */
+const LARGE = 20_000;
+/** Length of a record's line, roughly. */
+const LINE_LENGTH = 50;
+
+function isLarge(tables: readonly Table[]): boolean {
+  let size = 0;
+  for (const { objects } of tables) {
+    for (const object of objects.values()) size += "elements" in object ? object.elements.size : object.lines.length;
+  }
+  return size > LARGE;
+}
+
+/** What was written last, if it is large and the kernel's stamp says that it is still there. */
 async function recordedTables(
   commands: KernelCommands,
   family: Family,
@@ -200,11 +213,10 @@ async function recordedTables(
   { run, records }: Kernel,
 ): Promise<readonly Table[] | undefined> {
   if (records === undefined || commands.stamp === undefined) return undefined;
-  const [stamp, record] = await Promise.all([
-    readStamp(commands, family, { run, backend }),
-    readTableRecord(records, family),
-  ]);
-  return stamp !== undefined && record?.stamp === stamp ? backend.read(record.text, family) : undefined;
+  const record = await readTableRecord(records, family);
+  if (record === undefined || record.text.length < LARGE * LINE_LENGTH) return undefined;
+  const stamp = await readStamp(commands, family, { run, backend });
+  return record.stamp === stamp ? backend.read(record.text, family) : undefined;
 }
 
 function holdsChains({ objects }: Table): boolean {
