@@ -3,9 +3,9 @@ import { explain } from "../src/explain.ts";
 import type { BackendName, Family } from "../src/types.ts";
 import { nodeAddresses } from "./support/addresses.ts";
 import { type DecidedCase, decideCase } from "./support/decideCase.ts";
-import { parseIptables } from "./support/iptablesText.ts";
 import { traceIptables } from "./support/iptablesTracer.ts";
 import { judgeFate } from "./support/judge.ts";
+import { traceNftables } from "./support/nftablesTracer.ts";
 import { packetCases } from "./support/packetCases.ts";
 import { packetOf } from "./support/packetOf.ts";
 import type { Flow } from "./support/packetTable.ts";
@@ -15,10 +15,12 @@ import type { Flow } from "./support/packetTable.ts";
 const RUNS: readonly (readonly [BackendName, Family])[] = [
   ["iptables", "ipv4"],
   ["iptables", "ipv6"],
+  ["nftables", "ipv4"],
+  ["nftables", "ipv6"],
 ];
 
 /** A packet's fate in the text, as a function of the flow. */
-const TRACERS: Readonly<Partial<Record<BackendName, typeof traceIptables>>> = { iptables: traceIptables };
+const TRACERS = { iptables: traceIptables, nftables: traceNftables } as const satisfies Record<BackendName, unknown>;
 
 function problems(flows: readonly Flow[], judge: (flow: Flow) => string | undefined): readonly string[] {
   return flows.flatMap((flow) => {
@@ -43,10 +45,9 @@ describe.each(RUNS)("packet tables: %s, %s", (backend, family) => {
       expect(found).toEqual([]);
     });
 
-    test.runIf(trace !== undefined)("the text", () => {
-      const rules = parseIptables(decided.text);
+    test("the text", () => {
       const found = problems(packetCase.flows, (flow) =>
-        judgeFate(flow.expected, traceIptables(rules, packetOf(flow, family), nodeAddresses(family))),
+        judgeFate(flow.expected, trace(decided.text, packetOf(flow, family), nodeAddresses(family))),
       );
       expect(found).toEqual([]);
     });

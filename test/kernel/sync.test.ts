@@ -117,22 +117,28 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend $variant", (flavour) =>
     expect(node.everything()).toBe(before);
   });
 
-  test("what the kernel refuses changes nothing, and the Service behind it is named", async () => {
-    await node.program.succeed("sync", node.flags, clusterOf([WEB, DNS, WEB6]));
-    // A chain of somebody else's leads to one of dns, which therefore cannot be deleted.
-    const chain = /-A KUBE-SERVICES -d 172\.30\.0\.10\/32 .* -j (KUBE-SVC-\w+)/.exec(node.everything())?.[1] ?? "";
-    node.run(`iptables-${flavour.variant}`, ["-t", "nat", "-N", "OTHER"]);
-    node.run(`iptables-${flavour.variant}`, ["-t", "nat", "-A", "OTHER", "-j", chain]);
-    const before = node.everything();
-    const { exitCode, stderr } = await node.program.run(
-      "sync",
-      node.flags,
-      clusterOf([WEB6, { ...WEB, endpoints: [] }]),
-    );
-    expect(stderr).toContain("the kernel refused the rules");
-    expect(exitCode).toBe(4);
-    expect(node.everything()).toBe(before);
-  });
+  // IPv4 is written first: what IPv6 is refused must be taken back there.
+  test.each(["iptables", "ip6tables"])(
+    "what the kernel refuses by %s changes nothing in either family",
+    async (program) => {
+      const without = [WEB, WEB6].map((service) => ({ ...service, endpoints: [] }));
+      await node.program.succeed("sync", node.flags, clusterOf(without));
+      // Somebody leads outgoing packets through our chains, and there the kernel allows no DNAT.
+      for (const words of [
+        ["-N", "OTHER"],
+        ["-A", "OTHER", "-j", "KUBE-SERVICES"],
+        ["-A", "POSTROUTING", "-j", "OTHER"],
+      ]) {
+        node.run(`${program}-${flavour.variant}`, ["-t", "nat", ...words]);
+      }
+      const before = node.everything();
+      const { exitCode, stderr } = await node.program.run("sync", node.flags, cluster);
+      expect(stderr).toContain("the kernel refused the rules");
+      expect(stderr).toContain("the rules are as they were before");
+      expect(exitCode).toBe(4);
+      expect(node.everything()).toBe(before);
+    },
+  );
 
   test("two at once wait for one another", async () => {
     const one = clusterOf([WEB, DNS]);

@@ -25,7 +25,7 @@ export interface DecidedCase {
 
 /** Runs a scenario through the program's own stages, up to the text; throws when its input is not accepted. */
 export async function decideCase({ input, flags, family }: PacketCase, backend: BackendName): Promise<DecidedCase> {
-  const settings = settingsFor({ ...flags, backend });
+  const settings: Settings = { ...settingsFor(flags), backend };
   const { manifests, diagnostics } = await readInput(["-"], async () => Buffer.from(input), settings);
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new Error(errors.map(({ code, message }) => `${code}: ${message}`).join("\n"));

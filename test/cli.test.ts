@@ -1,0 +1,235 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import packageJson from "../package.json" with { type: "json" };
+
+/**
+ * The program as a user meets it: words in, exit code and text out. Everything here is decided before the kernel is
+ * asked, so nothing of this machine is read or changed.
+ */
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const INSTALLED = ["bin", "dist", "package.json"];
+
+const SERVICE = `apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  clusterIP: 10.96.0.10
+  selector: {app: web}
+  ports: [{port: 80}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: "", port: 8080}]
+endpoints: [{addresses: [10.244.0.7]}]
+`;
+
+const FILES: Readonly<Record<string, string>> = {
+  "web.yaml": SERVICE,
+  "dual.yaml": SERVICE.replace(
+    "clusterIP: 10.96.0.10",
+    "clusterIPs: [10.96.0.10, 'fd00:96::a']\n  ipFamilies: [IPv4, IPv6]\n  ipFamilyPolicy: RequireDualStack",
+  ),
+  "six.yaml": SERVICE.replace("10.96.0.10", "'fd00:96::a'").replace("IPv4", "IPv6").replace("10.244.0.7", "'fd00::7'"),
+  "bad.yaml": SERVICE.replace("port: 80}", "port: 80, name: Web_1}").replace(
+    "clusterIP: 10.96.0.10",
+    "clusterIP: 10.96.0.300",
+  ),
+  "hostile.yaml": SERVICE.replace("name: web}", 'name: "web\\n-A INPUT -j ACCEPT"}'),
+  "broken.yaml": "kind: Service\n  metadata: [",
+  "others.yaml": `${SERVICE}---\n{apiVersion: apps/v1, kind: Deployment}\n---\n{apiVersion: v1, kind: ConfigMap}\n---\n{apiVersion: v1, kind: ConfigMap}\n`,
+  "nodes.yaml": `${SERVICE}---\napiVersion: v1\nkind: Node\nmetadata: {name: worker-7}\n`,
+  "empty/readme.txt": "",
+  "node.yaml": "nodeName: n1\nmasqueradeBit: 9\n",
+  "wrong.yaml": "nodeName: n1\nmasqueradeBit: 40\n",
+  "unknown.yaml": "nodeIP: 192.0.2.1\n",
+  "two.yaml": "nodeName: n1\n---\nnodeName: n2\n",
+  "kube-proxy.yaml":
+    "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: iptables\niptables: {masqueradeBit: 9, syncPeriod: 30s}\n",
+  "ipvs.yaml": "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\n",
+};
+
+let home: string;
+beforeAll(() => {
+  if (!existsSync(join(ROOT, "dist/cli.js")))
+    throw new Error("these tests run the built program: `npm run build` first");
+  home = mkdtempSync(join(tmpdir(), "svctables-cli-"));
+  for (const name of INSTALLED) cpSync(join(ROOT, name), join(home, name), { recursive: true });
+  mkdirSync(join(home, "empty"));
+  for (const [name, text] of Object.entries(FILES)) writeFileSync(join(home, name), text);
+});
+afterAll(() => rmSync(home, { recursive: true }));
+
+async function svctables(words: readonly string[], input = "") {
+  const bin = join(home, "bin/svctables.js");
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [bin, ...words], {
+    cwd: home,
+    input,
+    reject: false,
+    stripFinalNewline: false,
+    extendEnv: false,
+    env: { PATH: process.env.PATH ?? "" },
+  });
+  return { exitCode, stdout, stderr };
+}
+
+/** Words of a command line, split at blanks. */
+const words = (line: string) => line.split(" ").filter((word) => word !== "");
+
+describe("help", () => {
+  it.each([
+    "--help",
+    "help sync",
+    "compile --help",
+    "validate --help",
+    "diff --help",
+    "sync --help",
+    "cleanup --help",
+    "version --help",
+  ])("%s", async (line) => {
+    const { exitCode, stdout, stderr } = await svctables(words(line));
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toMatchSnapshot();
+  });
+
+  it("describes every option of every command in a terminal's width", async () => {
+    for (const command of ["compile", "validate", "diff", "sync", "cleanup", "version"]) {
+      const { stdout } = await svctables([command, "--help"]);
+      for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
+      expect(stdout).not.toMatch(/^ {2}(-\S, )?--[\w-]+( <[\w.]+>)?$/m);
+    }
+  });
+});
+
+describe("exit code and what is said", () => {
+  const table: readonly (readonly [line: string, exitCode: number, input?: string])[] = [
+    // usage
+    ["", 2],
+    ["frobnicate", 2],
+    ["complie -f web.yaml", 2],
+    ["compile", 2],
+    ["compile -f", 2],
+    ["compile web.yaml", 2],
+    ["compile -f web.yaml --emit rule", 2],
+    ["compile -f web.yaml --node-pi 192.0.2.1", 2],
+    ["compile -f web.yaml --node-ip 192.0.2", 2],
+    ["compile -f web.yaml --masquerade-bit 32", 2],
+    ["compile -f web.yaml --nodeport-addresses everywhere", 2],
+    ["compile -f web.yaml --detect-local-mode NodeCIDR --node-name n1", 2],
+    ["compile -f web.yaml --ip-family dual", 2],
+    ["compile -f web.yaml --iptables-variant nftables", 2],
+    ["compile -f web.yaml --config absent.yaml", 2],
+    ["compile -f web.yaml --config wrong.yaml", 2],
+    ["compile -f web.yaml --config unknown.yaml", 2],
+    ["compile -f web.yaml --config two.yaml", 2],
+    ["compile -f web.yaml --config broken.yaml", 2],
+    ["compile -f web.yaml --config web.yaml", 2],
+    ["compile -f web.yaml --config ipvs.yaml", 2],
+    ["validate --explain no-such-code", 2],
+    ["validate -f web.yaml --ignore no-such-code", 2],
+    ["sync", 2],
+    ["sync -f web.yaml --backend iptables --state-dir /dev/null/state", 2],
+    ["cleanup --state-dir /dev/null/state", 2],
+    ["cleanup web.yaml", 2],
+    // input
+    ["compile -f absent.yaml", 3],
+    ["compile -f empty", 3],
+    ["compile -f bad.yaml", 3],
+    ["compile -f web.yaml -f bad.yaml", 3],
+    ["compile -f hostile.yaml", 3],
+    ["compile -f broken.yaml", 3],
+    ["compile -f -", 3, ""],
+    ["sync -f bad.yaml --backend iptables", 3],
+    ["sync -f hostile.yaml --backend iptables --dry-run", 3],
+    ["diff -f broken.yaml --backend iptables", 3],
+    // validate
+    ["validate -f web.yaml", 0],
+    ["validate -f web.yaml --quiet", 0],
+    ["validate -f others.yaml", 0],
+    ["validate -f bad.yaml", 1],
+    ["validate -f bad.yaml -q", 1],
+    ["validate -f bad.yaml --fail-on never", 0],
+    ["validate -f bad.yaml --output github", 1],
+    ["validate -f bad.yaml --output junit", 1],
+    ["validate -f bad.yaml --output json", 1],
+    ["validate -f bad.yaml --output sarif", 1],
+    ["validate -f -", 0, SERVICE],
+    ["validate --explain port-name-invalid", 0],
+    // compile
+    ["compile -f web.yaml --node-name n1", 0],
+    ["compile -f - --node-name n1 --masquerade-bit 9 --no-localhost-nodeports", 0, SERVICE],
+    ["compile -f web.yaml --config node.yaml", 0],
+    ["compile -f web.yaml --config kube-proxy.yaml --node-name n1", 0],
+    ["compile -f dual.yaml --node-name n1", 0],
+    ["compile -f dual.yaml --node-name n1 --quiet", 0],
+    ["compile -f six.yaml --node-name n1", 0],
+    ["compile -f nodes.yaml --node-name n1", 0],
+    ["compile -f web.yaml --node-name n1 --emit documents", 0],
+    ["compile -f web.yaml --node-name n1 --emit model", 0],
+    ["compile -f web.yaml --node-name n1 --emit ruleset", 0],
+  ];
+
+  it.each(table)("svctables %s → %i", async (line, expected, input) => {
+    const { exitCode, stdout, stderr } = await svctables(words(line), input);
+    expect({ exitCode, stdout, stderr }).toMatchSnapshot();
+    expect(exitCode).toBe(expected);
+    expect(stdout + stderr).not.toMatch(/^\s+at .+:\d+:\d+/m);
+    expect(stdout + stderr).not.toContain("\u001b");
+    if (exitCode === 2 || exitCode === 3)
+      expect({ stdout, silent: stderr === "" }).toEqual({ stdout: "", silent: false });
+  });
+});
+
+describe("compile", () => {
+  it("gives the same bytes whatever the order of files and documents", async () => {
+    const [service = "", slice = ""] = SERVICE.split("---\n");
+    const one = await svctables(words("compile -f - --node-name n1"), `${service}---\n${slice}`);
+    const other = await svctables(words("compile -f - --node-name n1"), `${slice}---\n${service}`);
+    expect(one.stdout).toContain("10.244.0.7:8080");
+    expect(other.stdout).toBe(one.stdout);
+  });
+
+  it("takes flags over the file, and the file over the default", async () => {
+    const marks = async (line: string) => /--mark (0x\w+)/.exec((await svctables(words(line))).stdout)?.[1];
+    expect(await marks("compile -f web.yaml")).toBe("0x4000");
+    expect(await marks("compile -f web.yaml --config node.yaml")).toBe("0x200");
+    expect(await marks("compile -f web.yaml --config node.yaml --masquerade-bit 3")).toBe("0x8");
+  });
+
+  it("survives a reader that has seen enough", async () => {
+    const bin = join(home, "bin/svctables.js");
+    const many =
+      SERVICE +
+      Array.from({ length: 3000 }, (_, i) =>
+        `---\n${SERVICE.split("---")[0]}`
+          .replaceAll("web", `web-${i}`)
+          .replace("10.96.0.10", `10.97.${i >> 8}.${i & 255}`),
+      ).join("");
+    const head = execa("head", ["-n", "1"]);
+    const program = execa(process.execPath, [bin, "compile", "-f", "-"], { input: many, reject: false });
+    program.stdout.pipe(head.stdin);
+    head.stdin.on("error", () => program.stdout.destroy());
+    expect((await head).stdout).toBe("*filter");
+    program.stdout.destroy();
+    const { stderr } = await program;
+    expect(stderr).not.toContain("EPIPE");
+  });
+});
+
+describe("version", () => {
+  it("is the package's", async () => {
+    expect(await svctables(["--version"])).toEqual({ exitCode: 0, stdout: `${packageJson.version}\n`, stderr: "" });
+  });
+
+  it("names the tools, there or not", async () => {
+    const { exitCode, stdout } = await svctables(words("version --output json"));
+    expect(exitCode).toBe(0);
+    expect(Object.keys(JSON.parse(stdout) as object)).toEqual(["svctables", "node", "kernel", "iptables", "nftables"]);
+  });
+});
