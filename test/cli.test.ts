@@ -34,7 +34,7 @@ const FILES: Readonly<Record<string, string>> = {
   "web.yaml": SERVICE,
   "dual.yaml": SERVICE.replace(
     "clusterIP: 10.96.0.10",
-    "clusterIPs: [10.96.0.10, 'fd00:96::a']\n  ipFamilies: [IPv4, IPv6]\n  ipFamilyPolicy: RequireDualStack",
+    "clusterIP: 10.96.0.10\n  clusterIPs: [10.96.0.10, 'fd00:96::a']\n  ipFamilies: [IPv4, IPv6]\n  ipFamilyPolicy: RequireDualStack",
   ),
   "six.yaml": SERVICE.replace("10.96.0.10", "'fd00:96::a'").replace("IPv4", "IPv6").replace("10.244.0.7", "'fd00::7'"),
   "bad.yaml": SERVICE.replace("port: 80}", "port: 80, name: Web_1}").replace(
@@ -107,8 +107,16 @@ describe("help", () => {
   });
 });
 
+/** What other tests hold word by word. */
+function inShort(stdout: string): string {
+  if (stdout.startsWith("*filter\n")) return "(rules)";
+  return stdout.length > 1000 && /^[[{]/.test(stdout)
+    ? `(JSON with ${Object.keys(JSON.parse(stdout)).join(", ")})`
+    : stdout;
+}
+
 describe("exit code and what is said", () => {
-  const table: readonly (readonly [line: string, exitCode: number, input?: string])[] = [
+  const table: [line: string, exitCode: number, input?: string][] = [
     // usage
     ["", 2],
     ["frobnicate", 2],
@@ -175,9 +183,9 @@ describe("exit code and what is said", () => {
     ["compile -f web.yaml --node-name n1 --emit ruleset", 0],
   ];
 
-  it.each(table)("svctables %s → %i", async (line, expected, input) => {
+  it.concurrent.for(table)("svctables %s → %i", async ([line, expected, input = ""], { expect }) => {
     const { exitCode, stdout, stderr } = await svctables(words(line), input);
-    expect({ exitCode, stdout, stderr }).toMatchSnapshot();
+    expect({ exitCode, stdout: inShort(stdout), stderr }).toMatchSnapshot();
     expect(exitCode).toBe(expected);
     expect(stdout + stderr).not.toMatch(/^\s+at .+:\d+:\d+/m);
     expect(stdout + stderr).not.toContain("\u001b");
