@@ -88,7 +88,10 @@ function writeNewChains(script: Script, table: string, changes: readonly Change[
   }
   declare(script, table, objects);
   for (const { before, after } of changes) {
-    if (isRegular(after) && isIdle(before)) appendRules(script, table, after);
+    if (!isRegular(after) || !isIdle(before)) continue;
+    // Should it be there all the same, its rules must not stand twice.
+    script.add(`flush chain ${table} ${after.name}`);
+    appendRules(script, table, after);
   }
 }
 

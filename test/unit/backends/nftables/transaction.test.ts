@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { nftables } from "../../../../src/backends/nftables/index.ts";
 import { diff } from "../../../../src/diff.ts";
 import type { Change, RenderOptions, ServiceSpec, Table } from "../../../../src/types.ts";
+import { type NftKernel, runNft } from "../../../support/nftKernel.ts";
 import { tableFor } from "./support.ts";
 
 const ips = (...last: readonly number[]): readonly string[] => last.map((octet) => `10.0.0.${octet}`);
@@ -42,6 +43,7 @@ describe("transaction", () => {
     expect(steps.map(essence)).toEqual([
       [
         'add chain ip svctables load-balance-tcp-2 { comment "Picks one of 2 tcp endpoints"; }',
+        "flush chain ip svctables load-balance-tcp-2",
         "add rule ip svctables load-balance-tcp-2 dnat ip to ip daddr . tcp dport . numgen random mod 2 map @endpoints-tcp",
         'add rule ip svctables load-balance-tcp-2 dnat ip to ip daddr . tcp dport . numgen random mod 1 map @endpoints-tcp comment "when the list got shorter in this very moment"',
       ],
@@ -53,6 +55,17 @@ describe("transaction", () => {
       ],
     ]);
     expect(essence(undo.at(-1))).toEqual(["# after the step before", "delete chain ip svctables load-balance-tcp-2"]);
+  });
+
+  it("makes a chain that is there already, unknown to us, no longer than it should be", () => {
+    const held = tableFor(ips(1));
+    const [first] = nftables.transaction(
+      "ipv4",
+      diff(nftables, held, nftables.settle(tableFor(ips(1, 2)), held)),
+    ).steps;
+    const texts = [stepsBetween([], held).steps[0], first?.text, first?.text];
+    const kernel = texts.reduce((now: NftKernel, text) => runNft(now, text ?? ""), undefined);
+    expect(kernel?.chains.get("load-balance-tcp-2")?.rules).toHaveLength(2);
   });
 
   it("writes the stamp with every change, and in the same step", () => {
