@@ -9,6 +9,7 @@ export interface Io {
   readonly color: boolean;
   readonly outIsTTY: boolean;
   readonly errorIsTTY: boolean;
+  /** All of standard input; asked again, the same. */
   stdin(): Promise<Uint8Array>;
 }
 
@@ -21,6 +22,7 @@ export interface IoOptions {
 /** Standard streams. Colours follow NO_COLOR, FORCE_COLOR and whether somebody looks at a terminal. */
 export function standardIo({ quiet, version }: IoOptions): Io {
   const { stdin, stdout, stderr, env } = process;
+  let content: Promise<Uint8Array> | undefined;
   return {
     out: (text) => void stdout.write(text),
     note: (text) => {
@@ -31,12 +33,17 @@ export function standardIo({ quiet, version }: IoOptions): Io {
     color: wantsColor(env, stderr.isTTY === true && stdout.isTTY === true),
     outIsTTY: stdout.isTTY === true,
     errorIsTTY: stderr.isTTY === true,
-    stdin: async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
-      return Buffer.concat(chunks);
+    stdin: () => {
+      content ??= readAll(stdin);
+      return content;
     },
   };
+}
+
+async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 function wantsColor(env: NodeJS.ProcessEnv, isTTY: boolean): boolean {

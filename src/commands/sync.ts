@@ -1,4 +1,5 @@
 import { ExitCode, UserError } from "../errors.ts";
+import { isAsLeft, noteAsLeft, originOf } from "../pipeline/asLeft.ts";
 import { findKubeProxy, findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
 import { exclusively, type Machine, openNode } from "../pipeline/node.ts";
 import {
@@ -18,7 +19,7 @@ import { count, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, Origin } from "../types.ts";
 import { needsRouteLocalnet, onThisNode, planFor, scopeText, showPlans } from "./diff.ts";
-import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
+import { type Flags, isSet, listFlag, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import { inputFrom, isAccepted } from "./input.ts";
 import type { Io } from "./io.ts";
@@ -27,10 +28,23 @@ import type { Io } from "./io.ts";
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const machine = await thisMachine();
   const settings = await onThisNode(await settingsFrom(flags, io), machine, io);
+  const from = await quickOrigin(flags, settings, machine, io);
+  if (from !== undefined && (await isAsLeft(from, settings, machine))) {
+    if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson({ kind: "unchanged" })));
+    else if (io.errorIsTTY || isSet(flags, "verbose"))
+      io.note(`in sync: as the last run left it (${settings.backend})\n`);
+    return ExitCode.done;
+  }
   const input = await inputFrom(flags, settings, io);
   if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
   if (isSet(flags, "dryRun")) return dryRun(flags, settings, input, machine, io);
-  return exclusively(settings, machine, () => syncNow(flags, settings, input, machine, io));
+  return exclusively(settings, machine, () => syncNow(flags, settings, input, machine, from, io));
+}
+
+/** What the rules are made from, where a stamp can tell whether they are still there. */
+async function quickOrigin(flags: Flags, settings: Settings, machine: Machine, io: Io): Promise<string | undefined> {
+  if (settings.backend !== "nftables" || settings.verify || isSet(flags, "dryRun")) return undefined;
+  return originOf(listFlag(flags, "file"), () => io.stdin(), settings, machine, io.version);
 }
 
 async function dryRun(flags: Flags, settings: Settings, input: Input, machine: Machine, io: Io): Promise<ExitCode> {
@@ -40,7 +54,14 @@ async function dryRun(flags: Flags, settings: Settings, input: Input, machine: M
   return ExitCode.done;
 }
 
-async function syncNow(flags: Flags, settings: Settings, input: Input, machine: Machine, io: Io): Promise<ExitCode> {
+async function syncNow(
+  flags: Flags,
+  settings: Settings,
+  input: Input,
+  machine: Machine,
+  from: string | undefined,
+  io: Io,
+): Promise<ExitCode> {
   const node = await openNode(settings, machine);
   const { plans, decisions } = await planFor(input, settings, node, io);
   const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
@@ -57,6 +78,7 @@ async function syncNow(flags: Flags, settings: Settings, input: Input, machine: 
     io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
   }
   if (!(await isRidOfOthers(rest, settings, machine, io))) return ExitCode.kernelRefused;
+  await noteAsLeft(from, plans, settings);
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
   }

@@ -61,6 +61,16 @@ export async function load(inputs: readonly string[], options: LoadOptions = {})
   };
 }
 
+/** SHA-256 in hex over all bytes of the inputs, as `load` gives it; undefined when one cannot be read. */
+export async function hashInputs(inputs: readonly string[], stdin: LoadOptions["stdin"]): Promise<string | undefined> {
+  const hash = createHash("sha256");
+  for await (const input of readInputs(inputs, stdin)) {
+    if (!("bytes" in input)) return undefined;
+    hash.update(input.bytes);
+  }
+  return hash.digest("hex");
+}
+
 function readText(input: InputFile, maxAliases: number): TextResult {
   const bytes = withoutBom(input.bytes);
   const keep = input.rereadable ? undefined : bytes;
