@@ -1,9 +1,11 @@
 import type { Diagnostic, Document, Family, Manifest } from "../types.ts";
+import { type Bundle, bundleOf, SERVICE_NAME, type Subject } from "./checks/bundle.ts";
 import type { CheckContext, KubeVersion, PortRange } from "./checks/check.ts";
-import { checkObject } from "./checks/index.ts";
+import { checkObject, checkTogether } from "./checks/index.ts";
 import { objectOf } from "./defaults.ts";
 import { identify } from "./identify.ts";
 import { manifestOf } from "./manifest.ts";
+import { noNeighbours, noteForeign } from "./neighbours.ts";
 import type { Kind } from "./objects.ts";
 import { shapeProblems } from "./shape.ts";
 
@@ -18,11 +20,28 @@ export interface ValidateOptions {
   readonly nodePortRange?: PortRange;
   /** Namespace of objects that name none. Default `default`. */
   readonly defaultNamespace?: string;
+  /** Canonical CIDRs in which externalIPs may lie. Default: anywhere. */
+  readonly allowedExternalIPs?: readonly string[];
+  /** The node that the rules are for; when given, policies that need a local endpoint are judged for it. */
+  readonly nodeName?: string;
+  /** Default `cluster.local`. */
+  readonly clusterDomain?: string;
+}
+
+/** An object with errors, as far as it says who it is. */
+export interface Rejected {
+  readonly kind: Kind;
+  /** "namespace/name" of the object. */
+  readonly key: string;
+  /** "namespace/name" of the Service that it is, or that it serves. */
+  readonly service: string | undefined;
 }
 
 export interface Validated {
   /** The objects without errors, in the order of the documents, defaults filled in. */
   readonly manifests: readonly Manifest[];
+  /** The objects that had errors and so are no manifests. */
+  readonly rejected: readonly Rejected[];
   /** Without line and column: ask `Loaded.positioned` for these. */
   readonly diagnostics: readonly Diagnostic[];
   /** Kinds that were passed over, with their number. */
@@ -37,31 +56,53 @@ export const DEFAULT_NODE_PORTS: PortRange = { first: 30000, last: 32767 };
  */
 export function validate(documents: Iterable<Document>, options: ValidateOptions = {}): Validated {
   const context = contextOf(options);
+  const defaultNamespace = options.defaultNamespace ?? "default";
   const manifests: Manifest[] = [];
+  const rejected: Rejected[] = [];
   const diagnostics: Diagnostic[] = [];
   const foreign = new Map<string, number>();
+  const neighbours = noNeighbours();
   for (const document of documents) {
     if (typeof document.value !== "object" || document.value === null) continue;
     const value = document.value as Readonly<Record<string, unknown>>;
     const identity = identify(value);
     if (identity.kind === "foreign") {
       foreign.set(identity.name, (foreign.get(identity.name) ?? 0) + 1);
+      noteForeign(neighbours, value, document.source, defaultNamespace);
     } else if (identity.kind === "unclear") {
       const { code, path, message, hint } = identity;
       diagnostics.push({ code, severity: "error", source: { ...document.source, path }, message, hint });
     } else {
-      const manifest = examine(
-        identity.object,
-        value,
-        document,
-        context,
-        options.defaultNamespace ?? "default",
-        diagnostics,
-      );
+      const manifest = examine(identity.object, value, document, context, defaultNamespace, diagnostics);
       if (manifest !== undefined) manifests.push(manifest);
+      else rejected.push(rejectedOf(identity.object, value.metadata, defaultNamespace));
     }
   }
-  return { manifests, diagnostics, foreign };
+  const clashing = examineTogether(bundleOf(manifests, neighbours), context, diagnostics);
+  for (const manifest of clashing) rejected.push(rejectedOf(manifest.kind, manifest.metadata, defaultNamespace));
+  return { manifests: manifests.filter((manifest) => !clashing.has(manifest)), rejected, diagnostics, foreign };
+}
+
+/** What the objects do to one another; gives those that have an error. */
+function examineTogether(bundle: Bundle, context: CheckContext, diagnostics: Diagnostic[]): ReadonlySet<Subject> {
+  const clashing = new Set<Subject>();
+  checkTogether(bundle, context, ({ code, severity }, subject, path, message, hint) => {
+    const { kind, metadata, source } = subject;
+    if (severity === "error") clashing.add(subject);
+    const object = kind === "Node" ? `Node ${metadata.name}` : `${kind} ${metadata.namespace}/${metadata.name}`;
+    diagnostics.push({ code, severity, source: { ...source, path }, object, message: `${path}: ${message}`, hint });
+  });
+  return clashing;
+}
+
+function rejectedOf(kind: Kind, metadata: unknown, defaultNamespace: string): Rejected {
+  const { name, namespace, labels } = (typeof metadata === "object" && metadata !== null ? metadata : {}) as Readonly<
+    Record<string, unknown>
+  >;
+  const place = typeof namespace === "string" && namespace !== "" ? namespace : defaultNamespace;
+  const owner = kind === "EndpointSlice" ? Object.getOwnPropertyDescriptor(Object(labels), SERVICE_NAME)?.value : name;
+  const service = typeof owner === "string" && kind !== "Node" && kind !== "Pod" ? `${place}/${owner}` : undefined;
+  return { kind, key: `${place}/${typeof name === "string" ? name : ""}`, service };
 }
 
 function contextOf(options: ValidateOptions): CheckContext {
@@ -72,6 +113,9 @@ function contextOf(options: ValidateOptions): CheckContext {
     families: options.families ?? ["ipv4", "ipv6"],
     serviceCIDRs: options.serviceCIDRs ?? [],
     nodePortRange: options.nodePortRange ?? DEFAULT_NODE_PORTS,
+    allowedExternalIPs: options.allowedExternalIPs,
+    nodeName: options.nodeName,
+    clusterDomain: options.clusterDomain ?? "cluster.local",
   };
 }
 

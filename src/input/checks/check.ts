@@ -15,6 +15,8 @@ export interface Finding {
   /** A manifest that has the problem, and the same one without it. */
   readonly bad: string;
   readonly good: string;
+  /** Flags under which the example is judged. */
+  readonly flags?: string;
 }
 
 /** Reports one violation. `path` is the field as the API server writes it. */
@@ -30,6 +32,12 @@ export interface CheckContext {
   /** Canonical CIDRs; empty when not known. */
   readonly serviceCIDRs: readonly string[];
   readonly nodePortRange: PortRange;
+  /** Canonical CIDRs in which externalIPs may lie; undefined: anywhere. */
+  readonly allowedExternalIPs: readonly string[] | undefined;
+  /** The node that the rules are for, when it is known. */
+  readonly nodeName: string | undefined;
+  /** Usually cluster.local. */
+  readonly clusterDomain: string;
 }
 
 /** Both ends included. */

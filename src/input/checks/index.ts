@@ -1,10 +1,16 @@
 import type { InputObject } from "../objects.ts";
+import { allocationFindings } from "./allocation.ts";
+import type { Bundle, BundleCheck, BundleReport, Subject } from "./bundle.ts";
 import type { Check, CheckContext, Finding, Report } from "./check.ts";
+import { clashChecks } from "./clashes.ts";
 import { nodeChecks, podChecks } from "./cluster.ts";
 import { endpointSliceChecks } from "./endpointSlice.ts";
 import { endpointsChecks } from "./endpoints.ts";
 import { endpointSliceWarnings, endpointsWarnings, metadataWarnings } from "./endpointWarnings.ts";
+import { joinChecks } from "./joins.ts";
 import { metadataChecks } from "./metadata.ts";
+import { nameChecks } from "./names.ts";
+import { podJoinChecks } from "./podJoins.ts";
 import { serviceAddressChecks } from "./serviceAddresses.ts";
 import { serviceExposureChecks } from "./serviceExposure.ts";
 import { servicePolicyChecks } from "./servicePolicies.ts";
@@ -12,6 +18,7 @@ import { servicePortChecks } from "./servicePorts.ts";
 import { serviceTypeChecks } from "./serviceType.ts";
 import { serviceWarnings } from "./serviceWarnings.ts";
 import { textFindings } from "./text.ts";
+import { usabilityChecks } from "./usability.ts";
 
 /** Everything that is looked for, in the order in which it is reported. To add a check: one entry in one of these lists. */
 
@@ -27,6 +34,14 @@ const anyChecks = [...metadataChecks, ...metadataWarnings];
 const allEndpointsChecks = [...endpointsChecks, ...endpointsWarnings];
 const sliceChecks = [...endpointSliceChecks, ...endpointSliceWarnings];
 
+const bundleChecks: readonly BundleCheck[] = [
+  ...clashChecks,
+  ...joinChecks,
+  ...usabilityChecks,
+  ...podJoinChecks,
+  ...nameChecks,
+];
+
 /** Every code with its explanation. */
 export const findings: readonly Finding[] = [
   ...textFindings,
@@ -36,6 +51,8 @@ export const findings: readonly Finding[] = [
   ...sliceChecks,
   ...nodeChecks,
   ...podChecks,
+  ...bundleChecks,
+  ...allocationFindings,
 ];
 
 /** Called for each violation with the check that found it. */
@@ -56,4 +73,22 @@ export function checkObject(object: InputObject, context: CheckContext, found: O
   else if (object.kind === "EndpointSlice") runAll(sliceChecks, object, context, found);
   else if (object.kind === "Node") runAll(nodeChecks, object, context, found);
   else runAll(podChecks, object, context, found);
+}
+
+/** Called for each violation that concerns several objects, with the one that should change. */
+export type OnBundleViolation = (
+  check: BundleCheck,
+  subject: Subject,
+  path: string,
+  message: string,
+  hint: string,
+) => void;
+
+/** Runs every check that needs more than one object. */
+export function checkTogether(bundle: Bundle, context: CheckContext, found: OnBundleViolation): void {
+  for (const check of bundleChecks) {
+    const report: BundleReport = (subject, path, message, hint) =>
+      found(check, subject, path, message, hint ?? check.hint);
+    check.run(bundle, report, context);
+  }
 }

@@ -226,6 +226,7 @@ const clusterFamily: Check<ServiceObject> = {
   paragraph:
     "Dual stack is assumed unless --ip-family or --service-cidr says otherwise; then a Service can only have the families that are left. A headless Service without selector may have any.",
   hint: "use a family that the cluster serves, or correct --ip-family and --service-cidr",
+  flags: "--ip-family ipv4",
   bad: service(`spec:\n  ipFamilies: [IPv6]${ports}`),
   good: service(`spec:\n  ipFamilies: [IPv4]${ports}`),
   run: unlessExternalName(({ spec }, report, context) => {
@@ -255,6 +256,7 @@ const clusterIPRange: Check<ServiceObject> = {
   paragraph:
     "When --service-cidr is given, a cluster IP must lie in one of its ranges, and be neither the network's own address nor the IPv4 broadcast address.",
   hint: "choose an address inside the Service CIDR, or leave clusterIP out",
+  flags: "--service-cidr 10.96.0.0/12",
   bad: service(`spec:\n  clusterIP: 192.0.2.1${ports}`),
   good: service(`spec:\n  clusterIP: 10.96.0.10${ports}`),
   run: unlessExternalName(({ spec }, report, context) => {

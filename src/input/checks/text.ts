@@ -14,7 +14,7 @@ export const textFindings: readonly Finding[] = [
     "input-unreadable",
     "A file or directory cannot be read",
     "The path does not exist, is not permitted, or is no ordinary file. Addresses on the network are not fetched.",
-    "",
+    "# svctables validate -f no-such-file.yaml\n",
   ),
   finding(
     "input-empty",
@@ -34,7 +34,12 @@ export const textFindings: readonly Finding[] = [
     "Some byte is not part of any character: the file may be binary or in an old encoding.",
     "\u00ff",
   ),
-  finding("binary-input", "The file is binary", "It holds NUL bytes or is compressed: no manifest.", "\0"),
+  finding(
+    "binary-input",
+    "The file is binary",
+    "It holds NUL bytes or is compressed, so it cannot be a manifest.",
+    "\0",
+  ),
   finding(
     "control-character",
     "The file holds a control character",
@@ -50,7 +55,7 @@ export const textFindings: readonly Finding[] = [
   finding(
     "yaml-tag",
     "A YAML tag is not known",
-    "Tags such as !secret or !!binary have no meaning in manifests.",
+    "Tags such as !secret or !!binary have no meaning in manifests, and kubectl refuses them.",
     plain("name: !secret web"),
   ),
   finding(
@@ -69,7 +74,7 @@ export const textFindings: readonly Finding[] = [
     "json-syntax",
     "The JSON cannot be parsed",
     "A comma, quote or bracket is wrong at the place that is named.",
-    '{"kind": "Service",}',
+    '{"kind": "Service", "metadata": {"name": "web"}\n',
   ),
   finding(
     "duplicate-key",
@@ -77,7 +82,12 @@ export const textFindings: readonly Finding[] = [
     "Which of the two counts depends on the parser: kubectl takes the last one silently. Both YAML and JSON are checked, escapes included.",
     service("spec:\n  ports:\n  - port: 80\n    port: 81"),
   ),
-  finding("null-key", "A field has no name", "A key is empty, null, a list or a mapping.", `${good}~: x\n`),
+  finding(
+    "null-key",
+    "A field has no name",
+    "A key is empty, null, a list or a mapping; the field of an object has a name.",
+    `${good}~: x\n`,
+  ),
   finding(
     "proto-key",
     "A field is called __proto__",
@@ -111,13 +121,13 @@ export const textFindings: readonly Finding[] = [
   finding(
     "kind-missing",
     "The object does not say what it is",
-    "Every manifest names its kind.",
+    "Every manifest names its kind; without one nobody knows which fields it may have.",
     "apiVersion: v1\nmetadata: {name: web}\n",
   ),
   finding(
     "api-version-missing",
     "The object does not say which API it belongs to",
-    "Every manifest names its apiVersion.",
+    "Every manifest names its apiVersion: the same kind may exist in several APIs.",
     "kind: Service\nmetadata: {name: web}\n",
   ),
   finding(

@@ -1,0 +1,114 @@
+import type { PodManifest, ServiceManifest } from "../../types.ts";
+import { quote } from "../quote.ts";
+import { append, type Bundle, type BundleCheck, hasSelector, keyOf } from "./bundle.ts";
+import { service } from "./examples.ts";
+
+/** Services and Pods of the same input. Reported only where the input holds Pods of the Service's namespace. */
+
+const pod = (labels: string, spec = "containers: [{name: web, ports: [{name: http, containerPort: 8080}]}]"): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: web-0, labels: ${labels}}\nspec: {${spec}}\nstatus: {phase: Running, podIPs: [{ip: 10.0.0.7}]}\n`;
+const web = (targetPort = "http"): string =>
+  service(`spec:\n  selector: {app: web}\n  ports:\n  - {port: 80, targetPort: ${targetPort}}`);
+
+/** The Pods that every selecting Service has, found with one index per namespace. */
+function selections({
+  services,
+  pods,
+}: Bundle): readonly { readonly owner: ServiceManifest; readonly pods: readonly PodManifest[] }[] {
+  const index = new Map<string, PodManifest[]>();
+  for (const list of pods.values()) {
+    for (const candidate of list) {
+      const { namespace, labels = {} } = candidate.metadata;
+      for (const key in labels) append(index, `${namespace}/${key}=${labels[key] ?? ""}`, candidate);
+    }
+  }
+  const found: { owner: ServiceManifest; pods: readonly PodManifest[] }[] = [];
+  for (const owner of services.values()) {
+    const { namespace } = owner.metadata;
+    if (!hasSelector(owner) || owner.spec.type === "ExternalName" || !pods.has(namespace)) continue;
+    const pairs = Object.entries(owner.spec.selector ?? {});
+    const lists = pairs.map(([key, value]) => index.get(`${namespace}/${key}=${value}`) ?? []);
+    const shortest = lists.reduce((best, list) => (list.length < best.length ? list : best), lists[0] ?? []);
+    const chosen = shortest.filter(({ metadata: { labels = {} } }) =>
+      pairs.every(([key, value]) => labels[key] === value),
+    );
+    found.push({ owner, pods: chosen });
+  }
+  return found;
+}
+
+const selectsNothing: BundleCheck = {
+  code: "selector-selects-nothing",
+  severity: "warning",
+  title: "No Pod carries the labels of the selector",
+  paragraph:
+    "A Pod is selected when it has every label of the selector, in the Service's namespace. Without a Pod there are no endpoints.",
+  hint: "compare the selector with the Pods' labels",
+  bad: `${web()}---\n${pod("{app: wep}")}`,
+  good: `${web()}---\n${pod("{app: web}")}`,
+  run: (bundle, report) => {
+    for (const { owner, pods } of selections(bundle)) {
+      if (pods.length > 0 || bundle.slices.has(keyOf(owner)) || bundle.endpoints.has(keyOf(owner))) continue;
+      report(owner, "spec.selector", `no Pod in namespace ${quote(owner.metadata.namespace)} carries these labels`);
+    }
+  },
+};
+
+/** Whether some container that serves has a port of this name and protocol. */
+function hasPort({ spec }: PodManifest, name: string, protocol: string): boolean {
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
+  return [...spec.containers, ...sidecars].some(({ ports = [] }) =>
+    ports.some((port) => port.name === name && port.protocol === protocol),
+  );
+}
+
+const targetUnresolved: BundleCheck = {
+  code: "target-port-unresolved",
+  severity: "warning",
+  title: "A named targetPort does not exist in a selected Pod",
+  paragraph:
+    "The name is looked up in the containers of every selected Pod, with the Service port's protocol; a Pod without it does not serve that port. A number need not be declared anywhere.",
+  hint: "name the container port, or use its number",
+  bad: `${web("https")}---\n${pod("{app: web}")}`,
+  good: `${web("http")}---\n${pod("{app: web}")}`,
+  run: (bundle, report) => {
+    for (const { owner, pods } of selections(bundle)) {
+      for (const [i, { targetPort, protocol }] of (owner.spec.ports ?? []).entries()) {
+        if (typeof targetPort !== "string") continue;
+        const without = pods.filter((candidate) => !hasPort(candidate, targetPort, protocol));
+        const [first] = without;
+        if (first === undefined) continue;
+        const more = without.length > 1 ? ` and ${without.length - 1} more` : "";
+        report(
+          owner,
+          `spec.ports[${i}].targetPort`,
+          `Pod ${first.metadata.name}${more} has no ${protocol} port ${quote(targetPort)}`,
+        );
+      }
+    }
+  },
+};
+
+const subdomainWithoutService: BundleCheck = {
+  code: "pod-subdomain-without-service",
+  severity: "warning",
+  title: "A Pod's subdomain is no headless Service that selects it",
+  paragraph: "A Pod gets a name of its own in DNS only if a headless Service called like its subdomain selects it.",
+  hint: "add the headless Service, or remove subdomain",
+  bad: `${web()}---\n${pod("{app: web}", "hostname: web-0, subdomain: db, containers: [{name: web, ports: [{name: http, containerPort: 8080}]}]")}`,
+  good: `${web()}---\n${pod("{app: web}")}`,
+  run: ({ pods, services }, report) => {
+    if (services.size === 0) return;
+    for (const candidate of [...pods.values()].flat()) {
+      const { subdomain = "" } = candidate.spec;
+      if (subdomain === "") continue;
+      const owner = services.get(`${candidate.metadata.namespace}/${subdomain}`);
+      const labels = candidate.metadata.labels ?? {};
+      const isSelected = Object.entries(owner?.spec.selector ?? {}).every(([key, value]) => labels[key] === value);
+      if (owner?.spec.clusterIP === "None" && hasSelector(owner) && isSelected) continue;
+      report(candidate, "spec.subdomain", `no headless Service ${quote(subdomain)} selects this Pod`);
+    }
+  },
+};
+
+export const podJoinChecks: readonly BundleCheck[] = [selectsNothing, targetUnresolved, subdomainWithoutService];

@@ -1,0 +1,83 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { findings } from "../../../src/input/checks/index.ts";
+import { diagnose, files, NOT_TEXT } from "../../support/diagnosticsDocs.ts";
+
+/** Codes that an example cannot do without: the second follows from the first. */
+const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
+  "generate-name-invalid": ["name-generated"],
+  "port-invalid": ["target-port-invalid"],
+  "topology-mode-conflict": ["topology-annotation-deprecated"],
+  "external-ip-invalid": ["external-ips-deprecated"],
+  "external-ip-inside-cluster": ["external-ips-deprecated"],
+  "external-ip-not-allowed": ["external-ips-deprecated"],
+  "ingress-misplaced": ["ingress-mode-invalid"],
+  "node-zone-invalid": ["label-value-invalid"],
+};
+
+describe("every code", () => {
+  test("is unique, kebab-case and explained", () => {
+    expect(new Set(findings.map(({ code }) => code)).size).toBe(findings.length);
+    for (const { code, title, paragraph, bad, good } of findings) {
+      expect(code).toMatch(/^[a-z][a-z0-9]*(-[a-z0-9]+)+$/);
+      expect(title).toMatch(/^\S.*[^.]$/);
+      expect(paragraph.length).toBeGreaterThan(30);
+      expect(paragraph).toMatch(/[.)]$/);
+      expect([bad, good].every((text) => text.length > 0)).toBe(true);
+    }
+  });
+
+  test.each(findings.filter(({ code }) => !NOT_TEXT.has(code)))(
+    "$code is found in its wrong example",
+    async (finding) => {
+      const found = await diagnose(finding, finding.bad);
+      const expected = [finding.code, ...(COMPANIONS[finding.code] ?? [])];
+      expect(found.map(({ code }) => code)).toContain(finding.code);
+      expect(found.filter(({ code }) => !expected.includes(code))).toEqual([]);
+      const own = found.find(({ code }) => code === finding.code);
+      expect(own?.severity).toBe(finding.severity);
+      expect(own?.hint).toBeTruthy();
+      expect(own?.source.line).toBeGreaterThan(0);
+      expect(own?.source.column).toBeGreaterThan(0);
+    },
+  );
+
+  test.each(findings.filter(({ code }) => !NOT_TEXT.has(code)))(
+    "$code is not found in its right example",
+    async (finding) => {
+      const found = await diagnose(finding, finding.good);
+      expect(found.filter(({ code }) => !(COMPANIONS[finding.code] ?? []).includes(code))).toEqual([]);
+    },
+  );
+
+  test("that the tool reports is in the list", () => {
+    const known = new Set(findings.map(({ code }) => code));
+    const folders = ["src/input", "src/input/load", "src/input/checks", "src/resolve"];
+    const sources = folders.flatMap((folder) => readdirSync(folder).map((name) => `${folder}/${name}`));
+    const used = sources
+      .filter((path) => path.endsWith(".ts"))
+      .flatMap((path) => [
+        ...readFileSync(path, "utf8").matchAll(/(?:textError|unclear|fail)\(\s*"([a-z]+-[a-z-]+)"|code: "([a-z]+-[a-z-]+)"/g),
+      ])
+      .map(([, call, field]) => call ?? field ?? "");
+    expect(used.length).toBeGreaterThan(100);
+    expect(used.filter((code) => !known.has(code))).toEqual([]);
+  });
+});
+
+describe("the document and the fixtures", () => {
+  test("are what the checks say (node scripts/diagnostics.mjs writes them)", async () => {
+    for (const [path, text] of await files()) expect([path, readFileSync(path, "utf8")]).toEqual([path, text]);
+  });
+
+  test("cover every code, and no other", () => {
+    const long = findings.filter(({ bad }) => bad.length > 10_000).map(({ code }) => code);
+    const expected = findings.map(({ code }) => code).filter((code) => !NOT_TEXT.has(code) && !long.includes(code));
+    expect(readdirSync("fixtures/validation").sort()).toEqual([...expected].sort());
+    const hostile = readFileSync("test/unit/input/hostile.test.ts", "utf8");
+    for (const code of NOT_TEXT)
+      expect(hostile.includes(code) || existsSync(`fixtures/hostile/${code}`) || code === "input-unreadable").toBe(
+        true,
+      );
+  });
+});
