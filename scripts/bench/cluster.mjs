@@ -37,15 +37,15 @@ function* objects(services, endpoints, generation) {
 
 const indented = (object) => `        ${JSON.stringify(object, undefined, 4).replaceAll("\n", "\n        ")}`;
 
-const nameOf = (index) => `app-${index}`;
-const namespaceOf = (index) => `team-${index % 50}`;
+export const nameOf = (index) => `app-${index}`;
+export const namespaceOf = (index) => `team-${index % 50}`;
 const nodeOf = (number) => `node-${number % NODES}`;
 
 /** Cluster IPs are taken from 10.96.0.0/12. */
-const clusterIPOf = (index) => ip((10 << 24) + (96 << 16) + 1 + index);
+export const clusterIPOf = (index) => ip((10 << 24) + (96 << 16) + 1 + index);
 
 /** Pods get 10.128.0.0/9, each generation a part of its own. */
-const podIPOf = (number, generation) => ip((10 << 24) + (128 << 16) + 1 + number + generation * 1_000_000);
+export const podIPOf = (number, generation) => ip((10 << 24) + (128 << 16) + 1 + number + generation * 1_000_000);
 
 const ip = (number) => [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join(".");
 
