@@ -57,7 +57,9 @@ describe("every code", () => {
     const used = sources
       .filter((path) => path.endsWith(".ts"))
       .flatMap((path) => [
-        ...readFileSync(path, "utf8").matchAll(/(?:textError|unclear|fail)\(\s*"([a-z]+-[a-z-]+)"|code: "([a-z]+-[a-z-]+)"/g),
+        ...readFileSync(path, "utf8").matchAll(
+          /(?:textError|unclear|fail)\(\s*"([a-z]+-[a-z-]+)"|code: "([a-z]+-[a-z-]+)"/g,
+        ),
       ])
       .map(([, call, field]) => call ?? field ?? "");
     expect(used.length).toBeGreaterThan(100);
