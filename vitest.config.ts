@@ -1,9 +1,22 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+
+/** vitest would leave one processor free, which halves a machine with two. */
+const maxWorkers = Math.max(2, availableParallelism());
 
 export default defineConfig({
   test: {
+    maxWorkers,
     projects: [
-      { test: { name: "fast", include: ["test/**/*.test.ts"], exclude: ["test/kernel/**"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "fast",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/kernel/**"],
+          testTimeout: 30_000,
+          maxWorkers,
+        },
+      },
       {
         test: {
           name: "kernel",
@@ -11,6 +24,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           pool: "forks",
+          maxWorkers,
         },
       },
     ],
