@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ensureNewerNft } from "./setup/newerNft.mjs";
 import { isRoot, loudly, root, run } from "./setup/run.mjs";
 import { setup } from "./setup.mjs";
 
@@ -60,7 +61,11 @@ function kernelSuite(missing) {
     ...(isRoot ? [] : ["NOT RUN AS ROOT"]),
     ...(missing.length > 0 ? [`MISSING PROGRAMS: ${missing.join(", ")}`] : []),
   ];
-  if (reasons.length === 0) return suite("tests on the kernel", "kernel");
+  if (reasons.length === 0) {
+    // Without it, the tests that want it fail where CI=true, and say elsewhere that they were left out.
+    ensureNewerNft();
+    return suite("tests on the kernel", "kernel");
+  }
   loudly("THE TESTS ON THE KERNEL WERE LEFT OUT", ...reasons, "To run them: sudo npm test");
   if (required) add({ failed: 1 });
 }

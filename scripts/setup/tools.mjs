@@ -1,4 +1,4 @@
-// The system's own tools: iptables, nft, conntrack, ip, flock. Taken from apt when that is possible.
+// The system's own tools: iptables, nft, conntrack, ip and a few more. Taken from apt when that is possible.
 import { existsSync } from "node:fs";
 import { findProgram, isRoot, loudly, run } from "./run.mjs";
 
@@ -12,6 +12,8 @@ const TOOLS = {
   conntrack: "conntrack",
   ip: "iproute2",
   flock: "util-linux",
+  unshare: "util-linux",
+  sysctl: "procps",
 };
 
 const missingTools = () => Object.keys(TOOLS).filter((tool) => findProgram(tool) === undefined);
@@ -46,7 +48,7 @@ export function ensureTools() {
 function installHint(packages) {
   if (existsSync("/etc/debian_version")) return `apt-get install ${packages.join(" ")}`;
   if (findProgram("dnf") !== undefined) {
-    return "dnf install iptables-nft iptables-legacy nftables conntrack-tools iproute util-linux";
+    return "dnf install iptables-nft iptables-legacy nftables conntrack-tools iproute util-linux procps-ng";
   }
   return `with your package manager (on Debian they are in ${packages.join(", ")})`;
 }
