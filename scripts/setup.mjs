@@ -36,7 +36,8 @@ export function ensureBuilt() {
   const sources = readdirSync(join(root, "src"), { recursive: true })
     .filter((name) => /\.ts$/.test(name) && !/\.generated\./.test(name))
     .map((name) => join(root, "src", name));
-  const inputs = [...sources, ...["package-lock.json", "scripts/build.mjs"].map((name) => join(root, name))];
+  const others = ["package.json", "package-lock.json", "scripts/build.mjs", "scripts/validators.mjs"];
+  const inputs = [...sources, ...others.map((name) => join(root, name))];
   if (inputs.every((path) => statSync(path).mtimeMs <= age)) return;
   mustRun(process.execPath, ["scripts/build.mjs"]);
 }
