@@ -4,8 +4,8 @@ import type { Family } from "../../src/types.ts";
 import { CLUSTER_CIDR, inFamily, LOCAL_PODS, NODE_IP, NODE_NAME, REMOTE_PODS, VANTAGES } from "../support/addresses.ts";
 import { createNetwork, type Network } from "../support/network.ts";
 import { listenEverywhere } from "../support/packetProbe.ts";
-import { type Flavour, type Program, programAt } from "../support/program.ts";
-import { requireKernel } from "../support/requireKernel.ts";
+import { type Flavour, flavourText, type Program, programAt } from "../support/program.ts";
+import { canRun } from "../support/requireKernel.ts";
 
 /** Long enough for a busy machine between two connections, short enough to wait for. */
 const TIMEOUT_SECONDS = 4;
@@ -17,9 +17,7 @@ const CLUSTER_IP = "172.30.0.41";
 
 /** How session affinity behaves in time, which no table can say: refreshed, expired, and gone with its endpoint. */
 export function affinitySuite(flavour: Flavour, family: Family): void {
-  requireKernel();
-
-  describe(`affinity in time: ${flavour.backend} ${flavour.variant ?? ""}, ${family}`, () => {
+  describe.runIf(canRun(flavour))(`affinity in time: ${flavourText(flavour)}, ${family}`, () => {
     let network: Network;
     let program: Program;
 

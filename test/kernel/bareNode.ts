@@ -27,7 +27,8 @@ export function bareNode(flavour: Flavour): BareNode {
   addNamespace(namespace);
   const program = programAt(namespace, flavour);
   const run: BareNode["run"] = (name, args, input) => inNamespace(namespace, name, args, input);
-  const saves = ["iptables", "ip6tables"].map((name) => `${name}-${flavour.variant ?? "nft"}-save`);
+  const variant = flavour.backend === "iptables" ? flavour.variant : "nft";
+  const saves = ["iptables", "ip6tables"].map((name) => `${name}-${variant}-save`);
   return {
     namespace,
     program,

@@ -3,18 +3,17 @@ import type { Family } from "../../src/types.ts";
 import { createNetwork, type Network } from "../support/network.ts";
 import { type PacketCase, packetCases } from "../support/packetCases.ts";
 import { canBeSent, listenEverywhere, probe } from "../support/packetProbe.ts";
-import { type Flavour, type Program, programAt } from "../support/program.ts";
-import { requireKernel } from "../support/requireKernel.ts";
+import { type Flavour, flavourText, type Program, programAt } from "../support/program.ts";
+import { canRun } from "../support/requireKernel.ts";
 
 /**
  * Every packet table on the real kernel: the program syncs a scenario over the one before, as it would over the
  * cluster of yesterday, and real connections must meet what the table says.
  */
 export function packetSuite(flavour: Flavour, family: Family): void {
-  requireKernel();
   const cases = packetCases(family, flavour.backend);
 
-  describe(`packets: ${flavour.backend} ${flavour.variant ?? ""}, ${family}`, () => {
+  describe.runIf(canRun(flavour))(`packets: ${flavourText(flavour)}, ${family}`, () => {
     let network: Network;
     let program: Program;
 

@@ -41,7 +41,7 @@ const FOREIGN_NFT = `table inet other {
 }
 `;
 
-const FLAVOURS: readonly Flavour[] = [
+const FLAVOURS: readonly Extract<Flavour, { readonly backend: "iptables" }>[] = [
   { backend: "iptables", variant: "nft" },
   { backend: "iptables", variant: "legacy" },
 ];

@@ -3,17 +3,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import type { BackendName } from "../../src/types.ts";
 import { commandLine, type Flags } from "./packetCases.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** What an installed copy consists of. */
 const INSTALLED = ["bin", "dist", "package.json"];
 
-/** How the rules reach the kernel. `variant` is the iptables flavour; nftables has one only. */
-export interface Flavour {
-  readonly backend: BackendName;
-  readonly variant?: "nft" | "legacy";
+/** How the rules reach the kernel: by which flavour of iptables, or by which nft program. */
+export type Flavour =
+  | { readonly backend: "iptables"; readonly variant: "nft" | "legacy" }
+  | { readonly backend: "nftables"; readonly nft: "system" | "newer" };
+
+/** Where the set-up puts an nft newer than the system's. */
+const NEWER_NFT = join(ROOT, ".tools/nft-new");
+
+/** For titles of tests. */
+export function flavourText(flavour: Flavour): string {
+  return flavour.backend === "iptables" ? `iptables-${flavour.variant}` : `nftables by the ${flavour.nft} nft`;
+}
+
+/** Whether the program of this flavour is there; the set-up cannot fetch a newer nft everywhere. */
+export function isAvailable(flavour: Flavour): boolean {
+  return flavour.backend === "iptables" || flavour.nft === "system" || existsSync(join(NEWER_NFT, "nft"));
 }
 
 export interface ProgramResult {
@@ -38,21 +49,23 @@ interface KillOptions {
   readonly killSignal?: "SIGKILL";
 }
 
-export function programAt(namespace: string, { backend, variant }: Flavour): Program {
+export function programAt(namespace: string, flavour: Flavour): Program {
   if (!existsSync(join(ROOT, "dist/cli.js")))
     throw new Error("kernel tests run the built program: `npm run build` first");
   const home = mkdtempSync(join(tmpdir(), "svctables-test-"));
   for (const name of INSTALLED) cpSync(join(ROOT, name), join(home, name), { recursive: true });
   const bin = join(home, "bin/svctables.js");
   const own: Flags = {
-    backend,
+    backend: flavour.backend,
     "state-dir": join(home, "state"),
-    ...(variant === undefined ? {} : { "iptables-variant": variant }),
+    ...(flavour.backend === "iptables" ? { "iptables-variant": flavour.variant } : {}),
   };
+  const isNewer = flavour.backend === "nftables" && flavour.nft === "newer";
+  const env = isNewer ? { PATH: `${NEWER_NFT}:${process.env.PATH ?? ""}` } : {};
   const start = (command: string, flags: Flags, input: string | undefined, options: KillOptions) => {
     const files = input === undefined ? [] : ["-f", "-"];
     const words = [process.execPath, bin, command, ...files, ...commandLine({ ...own, ...flags })];
-    return execa("ip", ["netns", "exec", namespace, ...words], { input: input ?? "", reject: false, ...options });
+    return execa("ip", ["netns", "exec", namespace, ...words], { input: input ?? "", reject: false, env, ...options });
   };
   const run: Program["run"] = async (command, flags, input) => {
     const { exitCode = -1, stdout, stderr } = await start(command, flags, input, {});

@@ -1,0 +1,3 @@
+import { packetSuite } from "./packets.ts";
+
+packetSuite({ backend: "nftables", nft: "newer" }, "ipv6");
