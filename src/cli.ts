@@ -27,6 +27,9 @@ interface CommandEntry {
 const INPUT: CommandEntry["flags"] = [
   ["-f, --file <PATH...>", "manifests: a file, a directory (recursively), or - for standard input; repeatable"],
 ];
+const SKIP: CommandEntry["flags"] = [
+  ["--skip-invalid", "leave Services with errors as they are in the kernel, apply the others, and exit with 3"],
+];
 const STRICT: CommandEntry["flags"] = [["--strict", "treat warnings as errors"]];
 
 const COMMANDS: readonly CommandEntry[] = [
@@ -64,7 +67,7 @@ const COMMANDS: readonly CommandEntry[] = [
     name: "diff",
     summary: "compare the rules of this node with what the input asks for",
     settings: [CLUSTER_OPTIONS, NODE_OPTIONS, BACKEND_OPTIONS, KERNEL_OPTIONS],
-    flags: [...INPUT, ...STRICT, ["--output <FORMAT>", "how to print changes", ["human", "json", "restore"]]],
+    flags: [...INPUT, ...STRICT, ...SKIP, ["--output <FORMAT>", "how to print changes", ["human", "json", "restore"]]],
     load: () => import("./commands/diff.ts"),
   },
   {
@@ -75,6 +78,7 @@ const COMMANDS: readonly CommandEntry[] = [
     flags: [
       ...INPUT,
       ...STRICT,
+      ...SKIP,
       ["--dry-run", "print what would change, and change nothing"],
       ["--replace-kube-proxy", "take over from a kube-proxy that is stopped: remove what only it leaves"],
       ["--output <FORMAT>", "how to print changes", ["human", "json"]],
@@ -103,7 +107,7 @@ const COMMANDS: readonly CommandEntry[] = [
 
 const EXIT_CODES = `
 Exit codes: 0 done, or nothing to say; 1 validate found errors, or diff found differences; 2 could not run;
-3 input rejected, nothing changed; 4 the kernel refused, nothing changed or rolled back; 70 a bug of ours.`;
+3 input rejected, nothing changed (--skip-invalid: in part); 4 the kernel refused, nothing changed or rolled back; 70 a bug of ours.`;
 
 /** @param finish receives the exit code of the command that ran */
 function programOf(finish: (code: ExitCode) => void): Command {
@@ -198,9 +202,19 @@ async function endOf(error: unknown): Promise<ExitCode> {
     io.error(failureText(error.message, error.hint, styleFor(io.color)));
     return error.exitCode;
   }
+  if (isSystemError(error)) {
+    const hint = "make room, or mend what the system complains about, and run the same command again";
+    io.error(failureText(error.message, hint, styleFor(io.color)));
+    return ExitCode.cannotRun;
+  }
   const facts = { svctables: packageJson.version, node: process.version, command: process.argv[2] ?? "" };
   io.error(bugText(error, facts, styleFor(io.color)));
   return ExitCode.internal;
+}
+
+/** The system refused a file: a full disk, a read-only one, a missing permission. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error && "path" in error;
 }
 
 // A reader that has seen enough (head, a closed pager) is no error.

@@ -7,7 +7,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { Family } from "../types.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
 import { someHost } from "./host.ts";
-import { inputFrom, isAccepted } from "./input.ts";
+import { accept, inputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 
 /** Prints what the tool takes on a node that holds none of our rules. Needs no root and reads no kernel. */
@@ -20,7 +20,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
     );
   }
   const input = await inputFrom(flags, settings, io);
-  if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
+  if ((await accept(input, flags, settings, io)) === undefined) return ExitCode.inputRejected;
   noteNode(input, nodeFor(input.manifests, settings, someHost()), io);
 
   const emit = textFlag(flags, "emit") ?? "rules";

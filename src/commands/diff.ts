@@ -1,6 +1,7 @@
 import { ExitCode, UserError } from "../errors.ts";
 import { chooseBackend, withBackend } from "../pipeline/backend.ts";
 import { type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
+import { mustKnowWhatStays } from "../pipeline/skip.ts";
 import {
   backendOf,
   type Decision,
@@ -21,22 +22,25 @@ import type { Family } from "../types.ts";
 import { noteNode } from "./compile.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
-import { inputFrom, isAccepted } from "./input.ts";
+import { accept, inputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 
 /** What this node's kernel holds, compared with what the input asks for. Changes nothing. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const machine = await thisMachine();
   const settings = await onThisNode(await settingsFrom(flags, io), machine, io);
-  const input = await inputFrom(flags, settings, io);
-  if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
+  const sifted = await accept(await inputFrom(flags, settings, io), flags, settings, io);
+  if (sifted === undefined) return ExitCode.inputRejected;
+  const { input } = sifted;
   // Whoever asks wants to know what is there, not what was left there.
   const node = await openNode({ ...settings, verify: true }, machine);
   const { plans } = await planFor(input, settings, node, io);
+  mustKnowWhatStays(sifted, plans);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
   if (needsRouteLocalnet(plans, input, settings, node) && !(await isRouteLocalnetOn())) {
     io.note("note: sync would also set net.ipv4.conf.all.route_localnet = 1\n");
   }
+  if (sifted.skipped.length > 0) return ExitCode.inputRejected;
   return plans.some(({ changes }) => changes.length > 0) ? ExitCode.found : ExitCode.done;
 }
 

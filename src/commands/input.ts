@@ -1,7 +1,8 @@
 import { UserError } from "../errors.ts";
+import { type Sifted, sift } from "../pipeline/skip.ts";
 import { type Input, readInput } from "../pipeline.ts";
 import { diagnosticsText, foreignText, summaryText } from "../report/diagnostics.ts";
-import { styleFor } from "../report/style.ts";
+import { count, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Diagnostic, Severity } from "../types.ts";
 import { type Flags, isSet, listFlag } from "./flags.ts";
@@ -25,18 +26,34 @@ export function inputFrom(flags: Flags, settings: Settings, io: Io): Promise<Inp
   return readInput(files, () => io.stdin(), settings);
 }
 
-/** Prints the findings; false if the input must not be used. */
-export function isAccepted(input: Input, flags: Flags, io: Io): boolean {
+/**
+ * Prints the findings and gives what may be used: everything, or with --skip-invalid everything but the invalid
+ * Services; undefined if the input is rejected.
+ */
+export async function accept(input: Input, flags: Flags, settings: Settings, io: Io): Promise<Sifted | undefined> {
   const diagnostics = isSet(flags, "strict") ? input.diagnostics.map(asError) : input.diagnostics;
   const errors = ofSeverity(diagnostics, "error");
-  if (errors.length > 0) {
-    io.error(humanFindings(errors, input, io));
-    io.error(`${summaryText(errors, input.documents.length)}; nothing was changed\n`);
-    return false;
+  if (errors.length > 0) io.error(humanFindings(errors, input, io));
+  const sifted = isSet(flags, "skipInvalid") || errors.length === 0 ? await sift(input, errors, settings) : undefined;
+  if (sifted === undefined) {
+    const why = isSet(flags, "skipInvalid") ? " (an error that belongs to no Service cannot be skipped)" : "";
+    io.error(`${summaryText(errors, input.documents.length)}; nothing was changed${why}\n`);
+    return undefined;
   }
+  if (sifted.skipped.length > 0) io.error(skippedText(sifted.skipped));
   io.note(humanFindings(ofSeverity(diagnostics, "warning"), input, io));
   if (input.foreign.size > 0) io.note(`note: ${foreignText(input.foreign)}\n`);
-  return true;
+  return sifted;
+}
+
+function skippedText(services: readonly string[]): string {
+  // The names are as they were written, and the objects invalid.
+  const shown = services
+    .slice(0, LIMIT)
+    .map((name) => name.replace(/[^!-~]/g, "?"))
+    .join(", ");
+  const more = services.length > LIMIT ? `, and ${services.length - LIMIT} more` : "";
+  return `left as ${services.length === 1 ? "it was" : "they were"}: ${count(services.length, "invalid Service")}: ${shown}${more}\n`;
 }
 
 export function asError(diagnostic: Diagnostic): Diagnostic {

@@ -2,6 +2,7 @@ import { ExitCode, UserError } from "../errors.ts";
 import { isAsLeft, noteAsLeft, originOf } from "../pipeline/asLeft.ts";
 import { findKubeProxy, findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
 import { exclusively, type Machine, openNode } from "../pipeline/node.ts";
+import { hasAccepted, mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
 import {
   backendOf,
   carryOut,
@@ -21,7 +22,7 @@ import type { ApplyResult, Origin } from "../types.ts";
 import { needsRouteLocalnet, onThisNode, planFor, scopeText, showPlans } from "./diff.ts";
 import { type Flags, isSet, listFlag, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
-import { inputFrom, isAccepted } from "./input.ts";
+import { accept, inputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 
 /** Makes this node's kernel hold what the input asks for, all or nothing. */
@@ -35,20 +36,25 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
       io.note(`in sync: as the last run left it (${settings.backend})\n`);
     return ExitCode.done;
   }
-  const input = await inputFrom(flags, settings, io);
-  if (!isAccepted(input, flags, io)) return ExitCode.inputRejected;
-  if (isSet(flags, "dryRun")) return dryRun(flags, settings, input, machine, io);
-  return exclusively(settings, machine, () => syncNow(flags, settings, input, machine, from, io));
+  const sifted = await accept(await inputFrom(flags, settings, io), flags, settings, io);
+  if (sifted === undefined) return ExitCode.inputRejected;
+  const code = isSet(flags, "dryRun")
+    ? await dryRun(flags, settings, sifted, machine, io)
+    : await exclusively(settings, machine, () => syncNow(flags, settings, sifted, machine, from, io));
+  return code === ExitCode.done && sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
 }
 
 /** What the rules are made from, where a stamp can tell whether they are still there. */
 async function quickOrigin(flags: Flags, settings: Settings, machine: Machine, io: Io): Promise<string | undefined> {
   if (settings.backend !== "nftables" || settings.verify || isSet(flags, "dryRun")) return undefined;
+  // A later run may want to know what was accepted, and this one would not say.
+  if (isSet(flags, "skipInvalid") && !(await hasAccepted(settings.stateDir))) return undefined;
   return originOf(listFlag(flags, "file"), () => io.stdin(), settings, machine, io.version);
 }
 
-async function dryRun(flags: Flags, settings: Settings, input: Input, machine: Machine, io: Io): Promise<ExitCode> {
-  const { plans } = await planFor(input, settings, await openNode(settings, machine), io);
+async function dryRun(flags: Flags, settings: Settings, sifted: Sifted, machine: Machine, io: Io): Promise<ExitCode> {
+  const { plans } = await planFor(sifted.input, settings, await openNode(settings, machine), io);
+  mustKnowWhatStays(sifted, plans);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
   io.note(`dry run: ${scopeText(plans, settings)}, nothing was changed\n`);
   return ExitCode.done;
@@ -57,13 +63,15 @@ async function dryRun(flags: Flags, settings: Settings, input: Input, machine: M
 async function syncNow(
   flags: Flags,
   settings: Settings,
-  input: Input,
+  sifted: Sifted,
   machine: Machine,
   from: string | undefined,
   io: Io,
 ): Promise<ExitCode> {
+  const { input } = sifted;
   const node = await openNode(settings, machine);
   const { plans, decisions } = await planFor(input, settings, node, io);
+  mustKnowWhatStays(sifted, plans);
   const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
   const result = await carryOut(plans, backendOf(settings), node.kernel);
   const json = textFlag(flags, "output") === "json";
@@ -78,7 +86,8 @@ async function syncNow(
     io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
   }
   if (!(await isRidOfOthers(rest, settings, machine, io))) return ExitCode.kernelRefused;
-  await noteAsLeft(from, plans, settings);
+  await noteAsLeft(sifted.skipped.length === 0 ? from : undefined, plans, settings);
+  await noteAccepted(input, settings, { maySkip: isSet(flags, "skipInvalid"), changed: result.kind === "applied" });
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
   }

@@ -1,0 +1,111 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hasAccepted, noteAccepted, sift } from "../../../src/pipeline/skip.ts";
+import { type Input, readInput } from "../../../src/pipeline.ts";
+import { type Settings, settingsOf } from "../../../src/settings/settings.ts";
+
+let settings: Settings;
+beforeEach(async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), "svctables-skip-"));
+  settings = settingsOf([{ key: "stateDir", value: stateDir, where: "" }]);
+});
+afterEach(() => rm(settings.stateDir, { recursive: true }));
+
+const service = (name: string, ip: string, namespace = "default") =>
+  `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: ${namespace}}\nspec: {clusterIP: ${ip}, ports: [{port: 80}]}\n---\n`;
+const slice = (name: string, endpoint: string, label = `labels: {kubernetes.io/service-name: ${name}}`) =>
+  `apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: ${name}-1, ${label}}\naddressType: IPv4\nports: [{port: 80}]\nendpoints: [{addresses: [${endpoint}]}]\n---\n`;
+
+const GOOD =
+  service("web", "10.96.0.1") + slice("web", "10.244.0.1") + service("db", "10.96.0.2") + slice("db", "10.244.0.2");
+
+function read(text: string): Promise<Input> {
+  return readInput(["-"], async () => Buffer.from(text), settings);
+}
+
+async function siftText(text: string) {
+  const input = await read(text);
+  const errors = input.diagnostics.filter(({ severity }) => severity === "error");
+  const sifted = await sift(input, errors, settings);
+  if (sifted === undefined) return undefined;
+  const { skipped, recorded } = sifted;
+  return { kept: sifted.input.manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`), skipped, recorded };
+}
+
+const record = async (text: string) => noteAccepted(await read(text), settings, { maySkip: true, changed: true });
+
+describe("sift", () => {
+  it("keeps everything of an input without errors", async () => {
+    expect(await siftText(GOOD)).toEqual({
+      kept: ["Service web", "EndpointSlice web-1", "Service db", "EndpointSlice db-1"],
+      skipped: [],
+      recorded: true,
+    });
+  });
+
+  it.each([
+    ["a Service", GOOD.replace("10.96.0.1,", "10.96.0.999,")],
+    ["its slice", GOOD.replace("10.244.0.1]", "10.244.0.999]")],
+    ["both", GOOD.replace("10.96.0.1,", "10.96.0.999,").replace("10.244.0.1]", "10.244.0.999]")],
+    [
+      "its Endpoints",
+      `${GOOD}apiVersion: v1\nkind: Endpoints\nmetadata: {name: web}\nsubsets: [{addresses: [{ip: x}]}]\n`,
+    ],
+  ])("an error in %s sets aside the Service with all that belongs to it", async (_, text) => {
+    expect(await siftText(text)).toEqual({
+      kept: ["Service db", "EndpointSlice db-1"],
+      skipped: ["default/web"],
+      recorded: false,
+    });
+  });
+
+  it("puts in what was accepted before, and only that of the Services that are set aside", async () => {
+    await record(GOOD + service("gone", "10.96.0.3"));
+    const now = GOOD.replace("10.96.0.1,", "10.96.0.999,") + service("new", "10.96.0.4");
+    expect(await siftText(now)).toEqual({
+      kept: ["Service db", "EndpointSlice db-1", "Service new", "Service web", "EndpointSlice web-1"],
+      skipped: ["default/web"],
+      recorded: true,
+    });
+  });
+
+  it("tells Services of one name in two namespaces apart", async () => {
+    const text = GOOD + service("web", "10.96.0.999", "other");
+    expect((await siftText(text))?.skipped).toEqual(["other/web"]);
+    expect((await siftText(text))?.kept).toContain("Service web");
+  });
+
+  it.each([
+    ["a text that cannot be read", `${GOOD}kind: [`],
+    ["an object of no kind", `${GOOD}metadata: {name: web}`],
+    ["a Node", `${GOOD}apiVersion: v1\nkind: Node\nmetadata: {name: "-"}\n`],
+    ["a slice of no Service", GOOD + slice("x", "10.244.0.999", "labels: {}")],
+  ])("cannot set aside %s", async (_, text) => {
+    expect(await siftText(text)).toBeUndefined();
+  });
+});
+
+describe("the record of what was accepted", () => {
+  it("is written by runs that may skip, and removed by others that change rules", async () => {
+    const input = await read(GOOD);
+    await noteAccepted(input, settings, { maySkip: false, changed: true });
+    expect(await hasAccepted(settings.stateDir)).toBe(false);
+    await noteAccepted(input, settings, { maySkip: true, changed: false });
+    expect(await hasAccepted(settings.stateDir)).toBe(true);
+    await noteAccepted(input, settings, { maySkip: false, changed: false });
+    expect(await hasAccepted(settings.stateDir)).toBe(true);
+    await noteAccepted(input, settings, { maySkip: false, changed: true });
+    expect(await hasAccepted(settings.stateDir)).toBe(false);
+  });
+
+  it("that is damaged counts as none, and is written anew", async () => {
+    await record(GOOD);
+    await writeFile(join(settings.stateDir, "accepted.json"), '{"version":1,"hash":');
+    const bad = GOOD.replace("10.96.0.1,", "10.96.0.999,");
+    expect(await siftText(bad)).toMatchObject({ recorded: false });
+    await record(GOOD);
+    expect(await siftText(bad)).toMatchObject({ recorded: true });
+  });
+});
