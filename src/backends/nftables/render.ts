@@ -172,9 +172,10 @@ function writeEndpoints(
   { values }: EndpointList,
   origin: Origin,
 ): void {
+  const prefix = `${address} . `;
   let index = first;
   for (const value of values) {
-    const key = `${address} . ${index++}`;
+    const key = prefix + index++;
     elements.set(key, { key, value, origin });
   }
 }

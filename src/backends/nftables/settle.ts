@@ -95,8 +95,7 @@ interface EndpointList {
 
 function settleIndices(wanted: ElementObject, held: ElementObject): ElementObject {
   const changed = new Map<string, EndpointList>();
-  for (const { key, value } of wanted.elements.values()) {
-    if (held.elements.get(key)?.value === value) continue;
+  for (const key of keysThatDiffer(wanted.elements, held.elements)) {
     const list = listOf(key);
     changed.set(`${list.prefix}${list.first}`, list);
   }
@@ -104,6 +103,26 @@ function settleIndices(wanted: ElementObject, held: ElementObject): ElementObjec
   const elements = new Map(wanted.elements);
   for (const list of changed.values()) settleList(elements, wanted, held, list);
   return { ...wanted, elements };
+}
+
+/**
+ * Keys of wanted elements that are not held with this value. What is held comes in the same order when it is the
+ * record of an earlier run; then comparing in step saves looking up hundreds of thousands of keys.
+ */
+function keysThatDiffer(wanted: ReadonlyMap<string, Element>, held: ReadonlyMap<string, Element>): readonly string[] {
+  const keys: string[] = [];
+  const others = held.values();
+  let other = others.next();
+  let inStep = true;
+  for (const { key, value } of wanted.values()) {
+    while (inStep && !other.done && other.value.key !== key && !wanted.has(other.value.key)) other = others.next();
+    const isNext = inStep && !other.done && other.value.key === key;
+    const there = isNext ? other.value : held.get(key);
+    if (there?.value !== value) keys.push(key);
+    if (isNext) other = others.next();
+    else if (there !== undefined) inStep = false;
+  }
+  return keys;
 }
 
 function listOf(key: string): EndpointList {
