@@ -89,6 +89,10 @@ async function onAKernel(servicePorts, stateDir) {
     chapter("And again: nothing left to do");
     svctables(["sync", ...INPUT, "--verbose"], onNode);
     svctables(["diff", ...INPUT], onNode);
+    chapter("The same with nftables: new rules in first, then the old ones out");
+    svctables(["sync", ...INPUT, "--backend", "nftables"], onNode);
+    say();
+    for (const servicePort of servicePorts.filter(({ nodePort }) => nodePort !== 0)) ask(lab, servicePort);
     chapter("Clean up");
     svctables(["cleanup"], onNode);
   } finally {
