@@ -1,5 +1,5 @@
 import type { Kind } from "./objects.ts";
-import { quote } from "./quote.ts";
+import { quote, visible } from "./quote.ts";
 
 /** What a document says it is. */
 export type Identity =
@@ -49,7 +49,7 @@ export function identify(value: Readonly<Record<string, unknown>>): Identity {
     KINDS.get(kind.toLowerCase()) ??
     KINDS.get(`${kind.toLowerCase()}s`) ??
     KINDS.get(kind.toLowerCase().replace(/s$/, ""));
-  if (meant === undefined || !isBuiltIn(apiVersion)) return { kind: "foreign", name: kind };
+  if (meant === undefined || !isBuiltIn(apiVersion)) return { kind: "foreign", name: visible(kind, 63) };
   const expected = API_VERSION[meant];
   if (meant === kind && apiVersion === expected) return { kind: "ours", object: meant };
   const noMatch = `no matches for kind ${quote(kind)} in version ${quote(apiVersion)}`;

@@ -1,13 +1,19 @@
 const LONGEST_QUOTE = 72;
 
-/**
- * A value of the input inside a message: quoted, cut short, and free of anything that a terminal would act on
- * (control characters, bidirectional overrides, zero-width characters, lone surrogates).
- */
+/** A value of the input inside a message: quoted, cut short, and visible. */
 export function quote(value: unknown): string {
   const text = typeof value === "string" ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
-  const short = text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text;
-  return short.replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/gu, (c) =>
-    c.length > 1 ? c : `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
-  );
+  return visible(text, LONGEST_QUOTE);
+}
+
+/**
+ * Text of the input without anything that a terminal would act on: control characters, bidirectional overrides,
+ * zero-width characters and lone surrogates are shown as escapes.
+ */
+export function visible(text: string, longest: number): string {
+  const short = text.length > longest ? `${text.slice(0, longest)}…` : text;
+  return short.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+    const hex = (character.codePointAt(0) ?? 0).toString(16);
+    return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;
+  });
 }

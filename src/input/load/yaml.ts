@@ -7,7 +7,7 @@ import {
   SCALAR_STYLE,
   YAMLException,
 } from "js-yaml";
-import { quote } from "../quote.ts";
+import { quote, visible } from "../quote.ts";
 import type { PathOffset } from "./path.ts";
 import { KUBECTL_SCHEMA, NumberRangeError } from "./scalars.ts";
 
@@ -23,6 +23,8 @@ export interface YamlProblem {
 export type YamlResult = { readonly value: unknown } | { readonly problem: YamlProblem };
 
 const MAX_DEPTH = 100;
+/** The parser puts parts of the text into its reasons. */
+const LONGEST_REASON = 160;
 const MAX_MERGE_KEYS = 10_000;
 
 /** Parses text that holds one document. Never throws, whatever the text. */
@@ -63,10 +65,10 @@ function problemAt(text: string, offset: number, message: string, hint: string, 
 function describe(text: string, events: readonly Event[], error: unknown): YamlProblem {
   if (error instanceof NumberRangeError) return numberProblem(text, events, error);
   if (!(error instanceof YAMLException)) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = visible(error instanceof Error ? error.message : String(error), LONGEST_REASON);
     return problemAt(text, 0, `the document cannot be read: ${reason}`, "simplify the document");
   }
-  const { code, message, hint } = explain(error.reason, text, error.mark?.position ?? 0);
+  const { code, message, hint } = explain(visible(error.reason, LONGEST_REASON), text, error.mark?.position ?? 0);
   const offset = code === "null-key" ? oddKeyOffset(text, events) : beforeQuote(text, error.mark?.position ?? 0);
   return problemAt(text, offset, message, hint, code);
 }
