@@ -1,51 +1,62 @@
-import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "../types.ts";
 
 /**
  * The objects that the kernel's rules were made from, kept so that a Service which is invalid today can be served
- * as it was yesterday. Only runs that may skip Services write it, and any other run that changes rules removes it.
+ * as it was yesterday. First line: version and hash, so that nothing else need be read to know what it is.
  */
 export interface Accepted {
-  /** SHA-256 of the input. */
+  /** SHA-256 of the input, in hex. */
   readonly hash: string;
   readonly manifests: readonly Manifest[];
 }
 
-const VERSION = 1;
 const FILE = "accepted.json";
+const VERSION = "1";
+
+function headOf(hash: string): string {
+  return `${JSON.stringify({ version: VERSION, hash })}\n`;
+}
 
 /** The record; undefined when there is none, or it is damaged. */
 export async function readAccepted(stateDir: string): Promise<Accepted | undefined> {
   try {
-    const value: unknown = JSON.parse(await readFile(join(stateDir, FILE), "utf8"));
-    return isAccepted(value) ? value : undefined;
+    const text = await readFile(join(stateDir, FILE), "utf8");
+    const end = text.indexOf("\n") + 1;
+    const hash = /"hash":"([^"]*)"/.exec(text.slice(0, end))?.[1] ?? "";
+    const manifests: unknown = JSON.parse(text.slice(end));
+    if (text.slice(0, end) !== headOf(hash) || !Array.isArray(manifests)) return undefined;
+    return { hash, manifests: manifests as readonly Manifest[] };
   } catch {
     return undefined;
   }
 }
 
-export async function hasAccepted(stateDir: string): Promise<boolean> {
-  return access(join(stateDir, FILE)).then(
-    () => true,
-    () => false,
-  );
+/** Whether the record is that of this input. */
+export async function isRecorded(stateDir: string, hash: string): Promise<boolean> {
+  const wanted = Buffer.from(headOf(hash));
+  try {
+    const file = await open(join(stateDir, FILE), "r");
+    try {
+      const { buffer } = await file.read(Buffer.alloc(wanted.length), 0, wanted.length, 0);
+      return buffer.equals(wanted);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return false;
+  }
 }
 
 /** @throws the system's error when the directory cannot be written */
-export async function writeAccepted(stateDir: string, accepted: Accepted): Promise<void> {
+export async function writeAccepted(stateDir: string, { hash, manifests }: Accepted): Promise<void> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const draft = join(stateDir, `${FILE}.new`);
-  await writeFile(draft, JSON.stringify({ version: VERSION, ...accepted }), { mode: 0o600 });
+  await writeFile(draft, headOf(hash) + JSON.stringify(manifests), { mode: 0o600 });
   await rename(draft, join(stateDir, FILE));
 }
 
 export async function forgetAccepted(stateDir: string): Promise<void> {
   await rm(join(stateDir, FILE), { force: true });
-}
-
-function isAccepted(value: unknown): value is Accepted {
-  if (typeof value !== "object" || value === null) return false;
-  if (!("version" in value) || value.version !== VERSION) return false;
-  return "hash" in value && typeof value.hash === "string" && "manifests" in value && Array.isArray(value.manifests);
 }

@@ -1,10 +1,8 @@
-import { type Accepted, forgetAccepted, readAccepted, writeAccepted } from "../apply/accepted.ts";
+import { forgetAccepted, isRecorded, readAccepted, writeAccepted } from "../apply/accepted.ts";
 import { UserError } from "../errors.ts";
 import type { FamilyPlan, Input } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Diagnostic, Document, Manifest, Source } from "../types.ts";
-
-export { hasAccepted } from "../apply/accepted.ts";
 
 /** An input without its invalid Services, and with what was accepted for these before. */
 export interface Sifted {
@@ -87,21 +85,31 @@ export function mustKnowWhatStays({ skipped, recorded }: Sifted, plans: readonly
     return;
   throw new UserError(
     "what was accepted before is not recorded, so the rules of the invalid Services cannot be kept",
-    "mend the input and run once with --skip-invalid; from then on each such run records what it accepted",
+    "mend the input and sync once with --skip-invalid, which records what it accepted however much that is",
   );
 }
 
-/** Records what the rules are made from now, for the next run that skips; other runs only make the record stale. */
+/** Above this many endpoints, recording costs tenths of a second, which only those pay who may skip. */
+const CHEAP_ENDPOINTS = 50_000;
+
+/** Records what the rules are made from now, for runs that skip; a record of something else is removed. */
 export async function noteAccepted(
   { manifests, hash }: Input,
   { stateDir }: Settings,
   run: { readonly maySkip: boolean; readonly changed: boolean },
 ): Promise<void> {
-  if (run.maySkip) await writeIfNew(stateDir, { hash, manifests });
-  else if (run.changed) await forgetAccepted(stateDir);
+  if (!run.changed && (await isRecorded(stateDir, hash))) return;
+  if (run.maySkip || countEndpoints(manifests) <= CHEAP_ENDPOINTS) await writeAccepted(stateDir, { hash, manifests });
+  else await forgetAccepted(stateDir);
 }
 
-async function writeIfNew(stateDir: string, accepted: Accepted): Promise<void> {
-  const before = await readAccepted(stateDir);
-  if (before?.hash !== accepted.hash) await writeAccepted(stateDir, accepted);
+function countEndpoints(manifests: readonly Manifest[]): number {
+  let endpoints = 0;
+  for (const manifest of manifests) {
+    if (manifest.kind === "EndpointSlice") endpoints += manifest.endpoints?.length ?? 0;
+    else if (manifest.kind === "Endpoints") {
+      for (const { addresses } of manifest.subsets ?? []) endpoints += addresses?.length ?? 0;
+    }
+  }
+  return endpoints;
 }

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { hasAccepted, noteAccepted, sift } from "../../../src/pipeline/skip.ts";
+import { isRecorded } from "../../../src/apply/accepted.ts";
+import { noteAccepted, sift } from "../../../src/pipeline/skip.ts";
 import { type Input, readInput } from "../../../src/pipeline.ts";
 import { type Settings, settingsOf } from "../../../src/settings/settings.ts";
 
@@ -88,21 +89,32 @@ describe("sift", () => {
 });
 
 describe("the record of what was accepted", () => {
-  it("is written by runs that may skip, and removed by others that change rules", async () => {
+  const recorded = async (text: string) => isRecorded(settings.stateDir, (await read(text)).hash);
+
+  it("is that of the last run", async () => {
+    expect(await recorded(GOOD)).toBe(false);
+    await noteAccepted(await read(GOOD), settings, { maySkip: false, changed: true });
+    expect(await recorded(GOOD)).toBe(true);
+    const other = GOOD + service("new", "10.96.0.4");
+    await noteAccepted(await read(other), settings, { maySkip: false, changed: false });
+    expect([await recorded(GOOD), await recorded(other)]).toEqual([false, true]);
+  });
+
+  it("is kept of large inputs only for those who may skip; a stale one goes", async () => {
     const input = await read(GOOD);
+    const endpoints = Array.from({ length: 50_001 }, () => ({ addresses: ["10.244.0.9"] }));
+    const manifests = input.manifests.map((one) => (one.kind === "EndpointSlice" ? { ...one, endpoints } : one));
+    const large: Input = { ...input, manifests, hash: "large" };
     await noteAccepted(input, settings, { maySkip: false, changed: true });
-    expect(await hasAccepted(settings.stateDir)).toBe(false);
-    await noteAccepted(input, settings, { maySkip: true, changed: false });
-    expect(await hasAccepted(settings.stateDir)).toBe(true);
-    await noteAccepted(input, settings, { maySkip: false, changed: false });
-    expect(await hasAccepted(settings.stateDir)).toBe(true);
-    await noteAccepted(input, settings, { maySkip: false, changed: true });
-    expect(await hasAccepted(settings.stateDir)).toBe(false);
+    await noteAccepted(large, settings, { maySkip: false, changed: true });
+    expect([await recorded(GOOD), await isRecorded(settings.stateDir, "large")]).toEqual([false, false]);
+    await noteAccepted(large, settings, { maySkip: true, changed: true });
+    expect(await isRecorded(settings.stateDir, "large")).toBe(true);
   });
 
   it("that is damaged counts as none, and is written anew", async () => {
     await record(GOOD);
-    await writeFile(join(settings.stateDir, "accepted.json"), '{"version":1,"hash":');
+    await writeFile(join(settings.stateDir, "accepted.json"), '{"version":"1","hash":"x"}\n[{"kind":');
     const bad = GOOD.replace("10.96.0.1,", "10.96.0.999,");
     expect(await siftText(bad)).toMatchObject({ recorded: false });
     await record(GOOD);
