@@ -1,3 +1,4 @@
+import { forgetAccepted } from "../apply/accepted.ts";
 import { ExitCode } from "../errors.ts";
 import { findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
 import { exclusively, type Machine } from "../pipeline/node.ts";
@@ -8,6 +9,7 @@ import type { Settings } from "../settings/settings.ts";
 import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import type { Io } from "./io.ts";
+import { uninterrupted } from "./signals.ts";
 import { reportRefusal } from "./sync.ts";
 
 /** Removes all rules that are ours from this node; with --kube-proxy also what only kube-proxy leaves. */
@@ -18,7 +20,9 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const names = (["iptables", "nftables"] as const).filter((name) => chosen === undefined || name === chosen);
   const find = () => findRest(settings, machine, names, isSet(flags, "kubeProxy"));
   if (!isSet(flags, "dryRun")) {
-    return exclusively(settings, machine, async () => remove(await find(), settings, machine, io));
+    return exclusively(settings, machine, () =>
+      uninterrupted(io, async () => remove(await find(), settings, machine, io)),
+    );
   }
   const { rules, leftovers } = await find();
   const changes = rules.flatMap(({ plans }) => plans.flatMap((one) => one.changes));
@@ -34,6 +38,7 @@ async function remove(rest: Rest, settings: Settings, machine: Machine, io: Io):
     reportRefusal(result, undefined, io);
     return ExitCode.kernelRefused;
   }
+  await forgetAccepted(settings.stateDir);
   if (await restoreRouteLocalnet(settings.stateDir)) io.note("set net.ipv4.conf.all.route_localnet = 0\n");
   for (const { name } of rest.leftovers) io.note(`removed ${name}\n`);
   if (result.kind === "applied") io.note(`removed our rules: ${countsText(result.changes)}\n`);
