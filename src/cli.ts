@@ -10,6 +10,7 @@ import {
   KERNEL_OPTIONS,
   NODE_OPTIONS,
   type Option,
+  STANDALONE_OPTIONS,
 } from "./settings/options.ts";
 
 /** One command: what it is called, what it takes, and where its code is, loaded only when it runs. */
@@ -38,14 +39,16 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: "print the rules as the tool takes them; needs no root and changes nothing",
     settings: [
       CLUSTER_OPTIONS,
+      STANDALONE_OPTIONS,
       NODE_OPTIONS,
       BACKEND_OPTIONS,
-      KERNEL_OPTIONS.filter(({ key }) => key === "iptablesVariant"),
+      KERNEL_OPTIONS.filter(({ key }) => key === "iptablesVariant" || key === "stateDir"),
     ],
     flags: [
       ...INPUT,
       ...STRICT,
       ["--emit <STAGE>", "print this stage instead, as JSON", ["documents", "model", "ruleset", "rules"]],
+      ["--output <FORMAT>", "print rules, or the completed manifests as yaml", ["rules", "yaml"]],
     ],
     load: () => import("./commands/compile.ts"),
   },
@@ -66,7 +69,7 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: "diff",
     summary: "compare the rules of this node with what the input asks for",
-    settings: [CLUSTER_OPTIONS, NODE_OPTIONS, BACKEND_OPTIONS, KERNEL_OPTIONS],
+    settings: [CLUSTER_OPTIONS, STANDALONE_OPTIONS, NODE_OPTIONS, BACKEND_OPTIONS, KERNEL_OPTIONS],
     flags: [...INPUT, ...STRICT, ...SKIP, ["--output <FORMAT>", "how to print changes", ["human", "json", "restore"]]],
     load: () => import("./commands/diff.ts"),
   },
@@ -74,7 +77,7 @@ const COMMANDS: readonly CommandEntry[] = [
     name: "sync",
     alias: "apply",
     summary: "make the rules of this node what the input asks for, all or nothing",
-    settings: [CLUSTER_OPTIONS, NODE_OPTIONS, BACKEND_OPTIONS, KERNEL_OPTIONS],
+    settings: [CLUSTER_OPTIONS, STANDALONE_OPTIONS, NODE_OPTIONS, BACKEND_OPTIONS, KERNEL_OPTIONS],
     flags: [
       ...INPUT,
       ...STRICT,
@@ -85,6 +88,23 @@ const COMMANDS: readonly CommandEntry[] = [
       ["--verbose", "print what was changed"],
     ],
     load: () => import("./commands/sync.ts"),
+  },
+  {
+    name: "allocate",
+    summary: "show the addresses and ports that are filled in where manifests lack them",
+    settings: [
+      CLUSTER_OPTIONS,
+      STANDALONE_OPTIONS,
+      NODE_OPTIONS.filter(({ key }) => key === "ipFamily" || key === "serviceCidr"),
+      KERNEL_OPTIONS.filter(({ key }) => key === "stateDir" || key === "lockTimeout"),
+    ],
+    flags: [
+      ...INPUT,
+      ...STRICT,
+      ["--record", "keep them from now on, as sync does"],
+      ["--output <FORMAT>", "how to print them; yaml: the completed manifests", ["human", "json", "yaml"]],
+    ],
+    load: () => import("./commands/allocate.ts"),
   },
   {
     name: "cleanup",

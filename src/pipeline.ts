@@ -54,8 +54,9 @@ export async function readInput(
   stdin: () => Promise<Uint8Array>,
   settings: Settings,
 ): Promise<Input> {
-  const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace } = settings;
-  const options = { kubeVersion, serviceCIDRs, nodePortRange, defaultNamespace: namespace };
+  const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs } = settings;
+  const limits = allowedExternalIPs === undefined ? {} : { allowedExternalIPs };
+  const options = { kubeVersion, serviceCIDRs, nodePortRange, defaultNamespace: namespace, ...limits };
   const loaded = await load(files, { stdin });
   const checked = validate(loaded.documents, families === undefined ? options : { ...options, families });
   return {

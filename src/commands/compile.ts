@@ -1,4 +1,5 @@
 import { ExitCode, UserError } from "../errors.ts";
+import { manifestYaml } from "../pipeline/standalone.ts";
 import { compileText, type Decision, decide, type Input, nodeFor } from "../pipeline.ts";
 import { familiesText } from "../report/changes.ts";
 import { jsonText } from "../report/json.ts";
@@ -7,7 +8,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { Family } from "../types.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
 import { someHost } from "./host.ts";
-import { accept, inputFrom } from "./input.ts";
+import { accept, completeInput, inputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 
 /** Prints what the tool takes on a node that holds none of our rules. Needs no root and reads no kernel. */
@@ -19,10 +20,16 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
       "write --backend iptables or nftables",
     );
   }
-  const input = await inputFrom(flags, settings, io);
-  if ((await accept(input, flags, settings, io)) === undefined) return ExitCode.inputRejected;
+  const read = await inputFrom(flags, settings, io);
+  if ((await accept(read, flags, settings, io)) === undefined) return ExitCode.inputRejected;
+  const input = (await completeInput(read, settings, io))?.input;
+  if (input === undefined) return ExitCode.inputRejected;
   noteNode(input, nodeFor(input.manifests, settings, someHost()), io);
 
+  if (textFlag(flags, "output") === "yaml") {
+    io.out(manifestYaml(input.manifests));
+    return ExitCode.done;
+  }
   const emit = textFlag(flags, "emit") ?? "rules";
   if (emit === "documents") {
     io.out(jsonText(input.documents));

@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
 import { type Sifted, sift } from "../pipeline/skip.ts";
+import { type Completed, complete } from "../pipeline/standalone.ts";
 import { type Input, readInput } from "../pipeline.ts";
 import { diagnosticsText, foreignText, summaryText } from "../report/diagnostics.ts";
 import { count, styleFor } from "../report/style.ts";
@@ -44,6 +45,36 @@ export async function accept(input: Input, flags: Flags, settings: Settings, io:
   io.note(humanFindings(ofSeverity(diagnostics, "warning"), input, io));
   if (input.foreign.size > 0) io.note(`note: ${foreignText(input.foreign)}\n`);
   return sifted;
+}
+
+/**
+ * Fills in what manifests that never saw a cluster lack, and says so. Undefined if there is nothing left to give out;
+ * what is wrong was said then.
+ */
+export async function completeInput(input: Input, settings: Settings, io: Io): Promise<Completed | undefined> {
+  const completed = await complete(input, settings);
+  const errors = ofSeverity(completed.input.diagnostics, "error");
+  if (errors.length > 0) {
+    io.error(humanFindings(errors, input, io));
+    io.error(`${summaryText(errors, input.documents.length)}; nothing was changed\n`);
+    return undefined;
+  }
+  io.note(filledInText(completed));
+  return completed;
+}
+
+function filledInText({ assignments, fromPods }: Completed): string {
+  const fresh = assignments.filter(({ isNew }) => isNew);
+  const lines = fresh
+    .slice(0, LIMIT)
+    .map(({ service, path, value }) => `filled in: Service ${service}: ${path}: ${value}\n`);
+  if (fresh.length > LIMIT) lines.push(`and ${fresh.length - LIMIT} more\n`);
+  if (assignments.length > 0) {
+    const values = count(assignments.length, "value");
+    lines.push(`note: ${values} filled in that a cluster would choose otherwise; \`svctables allocate\` shows them\n`);
+  }
+  if (fromPods > 0) lines.push(`note: endpoints of ${count(fromPods, "Service")} derived from Pods\n`);
+  return lines.join("");
 }
 
 function skippedText(services: readonly string[]): string {

@@ -2,7 +2,8 @@ import { ExitCode, UserError } from "../errors.ts";
 import { isAsLeft, noteAsLeft, originOf } from "../pipeline/asLeft.ts";
 import { findKubeProxy, findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
 import { exclusively, type Machine, openNode } from "../pipeline/node.ts";
-import { hasAccepted, mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
+import { mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
+import { type Completed, noteAllocations } from "../pipeline/standalone.ts";
 import {
   backendOf,
   carryOut,
@@ -22,8 +23,9 @@ import type { ApplyResult, Origin } from "../types.ts";
 import { needsRouteLocalnet, onThisNode, planFor, scopeText, showPlans } from "./diff.ts";
 import { type Flags, isSet, listFlag, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
-import { accept, inputFrom } from "./input.ts";
+import { accept, completeInput, inputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
+import { uninterrupted } from "./signals.ts";
 
 /** Makes this node's kernel hold what the input asks for, all or nothing. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
@@ -37,23 +39,37 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
     return ExitCode.done;
   }
   const sifted = await accept(await inputFrom(flags, settings, io), flags, settings, io);
-  if (sifted === undefined) return ExitCode.inputRejected;
+  const completed = sifted === undefined ? undefined : await completeInput(sifted.input, settings, io);
+  if (sifted === undefined || completed === undefined) return ExitCode.inputRejected;
+  const work: Work = { sifted, completed, from };
   const code = isSet(flags, "dryRun")
-    ? await dryRun(flags, settings, sifted, machine, io)
-    : await exclusively(settings, machine, () => syncNow(flags, settings, sifted, machine, from, io));
+    ? await dryRun(flags, settings, work, machine, io)
+    : await exclusively(settings, machine, () => uninterrupted(io, () => syncNow(flags, settings, work, machine, io)));
   return code === ExitCode.done && sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
+}
+
+/** What there is to sync. */
+interface Work {
+  readonly sifted: Sifted;
+  readonly completed: Completed;
+  /** What it is made from, where that may make the next run quick. */
+  readonly from: string | undefined;
 }
 
 /** What the rules are made from, where a stamp can tell whether they are still there. */
 async function quickOrigin(flags: Flags, settings: Settings, machine: Machine, io: Io): Promise<string | undefined> {
   if (settings.backend !== "nftables" || settings.verify || isSet(flags, "dryRun")) return undefined;
-  // A later run may want to know what was accepted, and this one would not say.
-  if (isSet(flags, "skipInvalid") && !(await hasAccepted(settings.stateDir))) return undefined;
   return originOf(listFlag(flags, "file"), () => io.stdin(), settings, machine, io.version);
 }
 
-async function dryRun(flags: Flags, settings: Settings, sifted: Sifted, machine: Machine, io: Io): Promise<ExitCode> {
-  const { plans } = await planFor(sifted.input, settings, await openNode(settings, machine), io);
+async function dryRun(
+  flags: Flags,
+  settings: Settings,
+  { sifted, completed }: Work,
+  machine: Machine,
+  io: Io,
+): Promise<ExitCode> {
+  const { plans } = await planFor(completed.input, settings, await openNode(settings, machine), io);
   mustKnowWhatStays(sifted, plans);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
   io.note(`dry run: ${scopeText(plans, settings)}, nothing was changed\n`);
@@ -63,16 +79,17 @@ async function dryRun(flags: Flags, settings: Settings, sifted: Sifted, machine:
 async function syncNow(
   flags: Flags,
   settings: Settings,
-  sifted: Sifted,
+  { sifted, completed, from }: Work,
   machine: Machine,
-  from: string | undefined,
   io: Io,
 ): Promise<ExitCode> {
-  const { input } = sifted;
+  const { input } = completed;
   const node = await openNode(settings, machine);
   const { plans, decisions } = await planFor(input, settings, node, io);
   mustKnowWhatStays(sifted, plans);
   const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
+  // Before the rules: an address that was used once must be known to later runs.
+  await noteAllocations(completed.allocations, settings.stateDir);
   const result = await carryOut(plans, backendOf(settings), node.kernel);
   const json = textFlag(flags, "output") === "json";
   if (json) io.out(jsonText(resultJson(result)));
@@ -87,7 +104,10 @@ async function syncNow(
   }
   if (!(await isRidOfOthers(rest, settings, machine, io))) return ExitCode.kernelRefused;
   await noteAsLeft(sifted.skipped.length === 0 ? from : undefined, plans, settings);
-  await noteAccepted(input, settings, { maySkip: isSet(flags, "skipInvalid"), changed: result.kind === "applied" });
+  await noteAccepted(sifted.input, settings, {
+    maySkip: isSet(flags, "skipInvalid"),
+    changed: result.kind === "applied",
+  });
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
   }

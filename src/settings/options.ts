@@ -34,6 +34,8 @@ export type OptionKey =
   | "backend"
   | "comments"
   | "iptablesVariant"
+  | "allowExternalIps"
+  | "standalone"
   | "stateDir"
   | "verify"
   | "lockTimeout";
@@ -46,6 +48,21 @@ export const CLUSTER_OPTIONS: readonly Option[] = [
     key: "nodePortRange",
     argument: "FIRST-LAST",
     description: "node ports that a Service may have (default: 30000-32767)",
+  },
+  {
+    key: "allowExternalIps",
+    argument: "CIDR",
+    list: true,
+    description: "where external IPs may lie; all others are errors (default: anywhere)",
+  },
+];
+
+/** About life without a cluster. */
+export const STANDALONE_OPTIONS: readonly Option[] = [
+  {
+    key: "standalone",
+    negatable: true,
+    description: "fill in addresses, ports and endpoints that a manifest lacks (default: on)",
   },
 ];
 
@@ -95,6 +112,7 @@ export const KERNEL_OPTIONS: readonly Option[] = [
 
 export const ALL_OPTIONS: readonly Option[] = [
   ...CLUSTER_OPTIONS,
+  ...STANDALONE_OPTIONS,
   ...NODE_OPTIONS,
   ...BACKEND_OPTIONS,
   ...KERNEL_OPTIONS,

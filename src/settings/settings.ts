@@ -29,6 +29,10 @@ export interface Settings {
   readonly namespace: string;
   /** Both ends included. */
   readonly nodePortRange: { readonly first: number; readonly last: number };
+  /** Fill in what an API server would have filled in, where a manifest lacks it. */
+  readonly standalone: boolean;
+  /** Where external IPs may lie; undefined: anywhere. */
+  readonly allowedExternalIPs: readonly string[] | undefined;
   readonly nodeName: string | undefined;
   readonly nodeIPs: readonly string[];
   readonly zone: string | undefined;
@@ -86,6 +90,8 @@ export function settingsOf(raw: readonly RawSetting[]): Settings {
     kubeVersion: read("kubeVersion", (value, where) => readChoice(value, where, KUBE_VERSIONS)) ?? "1.36",
     namespace: read("namespace", readNamespace) ?? "default",
     nodePortRange: read("nodePortRange", readPortRange) ?? { first: 30000, last: 32767 },
+    standalone: read("standalone", readBoolean) ?? true,
+    allowedExternalIPs: read("allowExternalIps", readCIDRs),
     nodeName: read("nodeName", readNodeName),
     nodeIPs: read("nodeIp", readIPs) ?? [],
     zone: read("zone", (value, where) =>
