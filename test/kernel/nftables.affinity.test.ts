@@ -1,4 +1,3 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nftables } from "../../src/backends/nftables/index.ts";
 import { joinAddress } from "../../src/ip.ts";
@@ -11,8 +10,8 @@ import { type Agent, startAgent } from "../support/probe.ts";
 import { requireKernel } from "../support/requireKernel.ts";
 
 /**
- * Session affinity with real connections. Clients and endpoints are addresses of one namespace, so that there can be
- * many of both.
+ * Session affinity of many clients through changes, with real connections. Clients and endpoints are addresses of one
+ * namespace, so that there can be many of both.
  */
 
 const NETWORK = {
@@ -24,9 +23,8 @@ const CLIENTS = Array.from({ length: 24 }, (_, index) => index + 1);
 const PORT = 8080;
 
 requireKernel();
-const PROGRAMS = nftPrograms();
 
-describe.each(PROGRAMS)("session affinity, $title", ({ path }) => {
+describe.each(nftPrograms())("session affinity, $title", ({ path }) => {
   describe.each<Family>(["ipv4", "ipv6"])("%s", (family) => {
     const net = NETWORK[family];
     let namespace: string;
@@ -123,19 +121,6 @@ describe.each(PROGRAMS)("session affinity, $title", ({ path }) => {
       const { undo } = node.sync(wanted([2, 3], 60));
       node.run(undo);
       expect(await answers()).toEqual(first);
-    });
-
-    // It is the kernel that keeps the time, so one version of nft is enough.
-    if (path !== PROGRAMS.at(-1)?.path) return;
-    test("every new connection starts the time anew, and a silent client is forgotten when it is over", async () => {
-      node.sync(wanted([1, 2, 3, 4], 3));
-      const first = await answers();
-      for (let round = 0; round < 2; round++) {
-        await wait(2000);
-        expect(await answers()).toEqual(first);
-      }
-      await wait(3500);
-      expect(await answers()).not.toEqual(first);
     });
   });
 });
