@@ -58,9 +58,14 @@ function metaOf({ name, namespace, uid, labels, annotations, deletionTimestamp }
   };
 }
 
+function withoutAffinity(spec: ServiceObject["spec"]): ServiceObject["spec"] {
+  if (spec.sessionAffinityConfig === undefined) return spec;
+  const { sessionAffinityConfig: _, ...rest } = spec;
+  return rest;
+}
+
 function serviceOf({ spec: checked, ingress }: ServiceObject, metadata: ObjectMeta, source: Source): ServiceManifest {
-  const { sessionAffinityConfig: _, ...rest } = checked;
-  const spec = checked.sessionAffinity === "ClientIP" ? checked : rest;
+  const spec = checked.sessionAffinity === "ClientIP" ? checked : withoutAffinity(checked);
   const manifest = { kind: "Service", source, metadata, spec: spec as ServiceManifest["spec"] } as const;
   if (ingress.length === 0) return manifest;
   const entries = ingress as NonNullable<

@@ -40,10 +40,8 @@ const nameInvalid: Check<InputObject> = {
   bad: plain("name: My_Service"),
   good: plain("name: my-service"),
   run: (object, report, context) => {
-    const { name, generateName = "" } = object.metadata;
-    // A name made from generateName is judged there.
-    if (name === "" || (generateName !== "" && name.endsWith("xxxxx") && name.startsWith(generateName.slice(0, 58))))
-      return;
+    const { name } = object.metadata;
+    if (name === "") return;
     const problem = nameGrammar(object, context)(name);
     if (problem !== undefined) report("metadata.name", invalid(name, problem));
   },

@@ -5,7 +5,7 @@ import { diagnose, files, NOT_TEXT } from "../../support/diagnosticsDocs.ts";
 
 /** Codes that an example cannot do without: the second follows from the first. */
 const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
-  "generate-name-invalid": ["name-generated"],
+  "generate-name-invalid": ["name-generated", "name-invalid"],
   "port-invalid": ["target-port-invalid"],
   "topology-mode-conflict": ["topology-annotation-deprecated"],
   "external-ip-invalid": ["external-ips-deprecated"],

@@ -243,6 +243,14 @@ const metadata: readonly Rule[] = [
     invalid: all({ name: undefined, generateName: "" }),
   },
   {
+    // The test of generateName looks past its last two characters; the test of the name does not.
+    rule: 13,
+    code: "name-invalid",
+    path: "metadata.name",
+    valid: [],
+    invalid: all({ name: undefined, generateName: "web|-" }),
+  },
+  {
     rule: 14,
     code: "namespace-invalid",
     path: "metadata.namespace",
