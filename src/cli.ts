@@ -127,7 +127,8 @@ const COMMANDS: readonly CommandEntry[] = [
 
 const EXIT_CODES = `
 Exit codes: 0 done, or nothing to say; 1 validate found errors, or diff found differences; 2 could not run;
-3 input rejected, nothing changed (--skip-invalid: in part); 4 the kernel refused, nothing changed or rolled back; 70 a bug of ours.`;
+3 input rejected, nothing changed (with --skip-invalid: only the valid part was applied);
+4 the kernel refused, nothing changed or rolled back; 70 a bug of ours.`;
 
 /** @param finish receives the exit code of the command that ran */
 function programOf(finish: (code: ExitCode) => void): Command {

@@ -92,6 +92,7 @@ describe("help", () => {
     "sync --help",
     "cleanup --help",
     "version --help",
+    "allocate --help",
   ])("%s", async (line) => {
     const { exitCode, stdout, stderr } = await svctables(words(line));
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -99,7 +100,7 @@ describe("help", () => {
   });
 
   it("describes every option of every command in a terminal's width", async () => {
-    for (const command of ["compile", "validate", "diff", "sync", "cleanup", "version"]) {
+    for (const command of ["compile", "validate", "diff", "sync", "allocate", "cleanup", "version"]) {
       const { stdout } = await svctables([command, "--help"]);
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
       expect(stdout).not.toMatch(/^ {2}(-\S, )?--[\w-]+( <[\w.]+>)?$/m);

@@ -75,11 +75,8 @@ function explain(code: string, io: Io): ExitCode {
 function knownFinding(code: string): (typeof explanations)[number] {
   const finding = explanations.find((one) => one.code === code);
   if (finding !== undefined) return finding;
-  const [start = ""] = code.split("-");
+  const start = `${code.split("-")[0] ?? ""}-`;
   const alike = explanations.filter((one) => one.code.startsWith(start)).map((one) => one.code);
-  const known = (alike.length > 0 ? alike : explanations.map((one) => one.code)).slice(0, 12);
-  throw new UserError(
-    `there is no finding of the code ${JSON.stringify(code)}`,
-    `codes are, for example, ${known.join(", ")}`,
-  );
+  const hint = alike.length === 0 ? "docs/diagnostics.md has them all" : `there are ${alike.join(", ")}`;
+  throw new UserError(`there is no finding of the code ${JSON.stringify(code)}`, hint);
 }

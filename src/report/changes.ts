@@ -1,6 +1,6 @@
 import type { Change, Family, Line, Origin, ServicePortName, TableObject } from "../types.ts";
 import { placeOf } from "./diagnostics.ts";
-import { count, type Style } from "./style.ts";
+import { count, harmless, type Style } from "./style.ts";
 
 /** Lines of one object, on behalf of one ServicePort or of none. */
 interface Part {
@@ -48,8 +48,8 @@ function partText({ change, removed, added }: Part, style: Style): string {
   const action = before === undefined ? style.good("+") : after === undefined ? style.bad("-") : style.warn("~");
   const kind = (after ?? before)?.kind ?? "";
   const lines = [
-    ...removed.map(({ text }) => `      ${style.bad(`- ${text}`)}\n`),
-    ...added.map(({ text }) => `      ${style.good(`+ ${text}`)}\n`),
+    ...removed.map(({ text }) => `      ${style.bad(`- ${harmless(text)}`)}\n`),
+    ...added.map(({ text }) => `      ${style.good(`+ ${harmless(text)}`)}\n`),
   ];
   const onlyOrder = removed.length + added.length === 0 && before !== undefined && after !== undefined;
   const note = onlyOrder ? style.dim(" (other order)") : "";

@@ -1,5 +1,5 @@
 import type { Diagnostic, Source } from "../types.ts";
-import { count, type Style } from "./style.ts";
+import { count, harmless, type Style } from "./style.ts";
 
 /** A place in a text and what stands around it. */
 export interface Frame {
@@ -26,7 +26,7 @@ export function diagnosticsText(
     const frame = locate?.(diagnostic.source);
     const lines = [headOf(diagnostic, style)];
     if (frame !== undefined) lines.push(...frameOf(frame, style));
-    if (diagnostic.hint !== undefined) lines.push(`  ${style.info("hint:")} ${diagnostic.hint}`);
+    if (diagnostic.hint !== undefined) lines.push(`  ${style.info("hint:")} ${harmless(diagnostic.hint)}`);
     return `${lines.join("\n")}\n`;
   });
   if (diagnostics.length > limit) blocks.push(`... and ${diagnostics.length - limit} more\n`);
@@ -37,11 +37,11 @@ export function diagnosticsText(
 function headOf({ source, severity, object, message, code }: Diagnostic, style: Style): string {
   const word = severity === "error" ? style.bad("error:") : style.warn("warning:");
   const about = object === undefined ? "" : `${object}: `;
-  return `${style.bold(`${placeOf(source)}:`)} ${word} ${about}${message} ${style.dim(`[${code}]`)}`;
+  return `${style.bold(`${placeOf(source)}:`)} ${word} ${harmless(about + message)} ${style.dim(`[${code}]`)}`;
 }
 
 export function placeOf({ file, line, column }: Source): string {
-  const name = file === "-" ? "<stdin>" : file;
+  const name = file === "-" ? "<stdin>" : harmless(file);
   if (line === undefined) return name;
   return column === undefined ? `${name}:${line}` : `${name}:${line}:${column}`;
 }
@@ -49,7 +49,7 @@ export function placeOf({ file, line, column }: Source): string {
 function frameOf({ frame, line, frameColumn }: Frame, style: Style): readonly string[] {
   const width = String(frame.at(-1)?.number ?? line).length;
   return frame.flatMap(({ number, text }) => {
-    const shown = `  ${style.dim(`${String(number).padStart(width)} |`)} ${text}`;
+    const shown = `  ${style.dim(`${String(number).padStart(width)} |`)} ${harmless(text.replace(/\r$/, ""))}`;
     if (number !== line) return [shown];
     // Tabs stay tabs, so that the caret stands below its place however wide they are.
     const indent = text.slice(0, frameColumn - 1).replace(/[^\t]/g, " ");
@@ -68,7 +68,7 @@ export function summaryText(diagnostics: readonly Diagnostic[], objects: number)
 
 /** "passed over: 2 Deployment, 1 ConfigMap" */
 export function foreignText(foreign: ReadonlyMap<string, number>): string {
-  const kinds = [...foreign].map(([kind, number]) => `${number} ${kind}`);
+  const kinds = [...foreign].map(([kind, number]) => `${number} ${harmless(kind)}`);
   return `passed over objects of other kinds: ${kinds.join(", ")}`;
 }
 

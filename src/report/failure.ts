@@ -1,8 +1,8 @@
-import type { Style } from "./style.ts";
+import { harmless, type Style } from "./style.ts";
 
 /** A refusal of the world: what happened, and what to do about it. */
 export function failureText(message: string, hint: string, style: Style): string {
-  return `${style.bad("error:")} ${message}\n${style.info("hint:")} ${hint}\n`;
+  return `${style.bad("error:")} ${harmless(message)}\n${style.info("hint:")} ${harmless(hint)}\n`;
 }
 
 /** A bug of ours, ready to be reported as it is. */

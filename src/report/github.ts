@@ -1,4 +1,5 @@
 import type { Diagnostic } from "../types.ts";
+import { harmless } from "./style.ts";
 
 /** Workflow commands that GitHub Actions turns into annotations, one line per finding. */
 export function githubText(diagnostics: readonly Diagnostic[]): string {
@@ -15,7 +16,7 @@ function annotation({ severity, source, object, message, hint, code }: Diagnosti
 }
 
 function escaped(text: string): string {
-  return text.replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
+  return harmless(text).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A");
 }
 
 /** Values of properties end at a comma or colon. */

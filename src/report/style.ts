@@ -26,3 +26,13 @@ export function styleFor(color: boolean): Style {
 export function count(number: number, noun: string, plural = `${noun}s`): string {
   return `${number} ${number === 1 ? noun : plural}`;
 }
+
+/**
+ * Text of others (file names, lines of manifests, messages of tools) without anything that a terminal would act on:
+ * each such character becomes one that is as wide. Line ends and tabs stay.
+ */
+export function harmless(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === "\n" || character === "\t" ? character : "\ufffd",
+  );
+}

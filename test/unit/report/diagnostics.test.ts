@@ -49,6 +49,23 @@ describe("diagnosticsText", () => {
     ]);
   });
 
+  it("lets nothing through that a terminal would act on, and keeps the caret in its place", () => {
+    const evil = "\u001b[2J\u202e\u0007\r";
+    const hostile: Diagnostic = {
+      ...UNUSED,
+      source: { file: `a${evil}.yaml`, document: 0 },
+      message: evil,
+      hint: evil,
+    };
+    const locate = () => ({ line: 1, frameColumn: 8, frame: [{ number: 1, text: `\tx${evil}y` }] });
+    const text =
+      diagnosticsText([hostile], { style: plain, locate, limit: 1 }) +
+      githubText([hostile]) +
+      failureText(evil, evil, plain);
+    for (const character of ["\u001b", "\u202e", "\u0007", "\r"]) expect(text).not.toContain(character);
+    expect(text).toContain("  1 | \tx\ufffd[2J\ufffd\ufffd\ufffdy\n    | \t      ^\n");
+  });
+
   it("counts what it leaves out", () => {
     const text = diagnosticsText([NAME, UNUSED, UNUSED], { style: plain, locate: undefined, limit: 1 });
     expect(text).toMatch(/\.\.\. and 2 more\n$/);
