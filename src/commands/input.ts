@@ -53,27 +53,29 @@ export async function accept(input: Input, flags: Flags, settings: Settings, io:
  */
 export async function completeInput(input: Input, settings: Settings, io: Io): Promise<Completed | undefined> {
   const completed = await complete(input, settings);
-  const errors = ofSeverity(completed.input.diagnostics, "error");
+  const errors = ofSeverity(completed.findings, "error");
   if (errors.length > 0) {
     io.error(humanFindings(errors, input, io));
     io.error(`${summaryText(errors, input.documents.length)}; nothing was changed\n`);
     return undefined;
   }
-  io.note(filledInText(completed));
+  io.note(filledInText(completed, io.errorIsTTY));
   return completed;
 }
 
-function filledInText({ assignments, fromPods }: Completed): string {
+/** What is new; what was filled in before only where somebody looks on, so that cron has nothing to mail. */
+function filledInText({ assignments, fromPods }: Completed, someoneLooksOn: boolean): string {
   const fresh = assignments.filter(({ isNew }) => isNew);
   const lines = fresh
     .slice(0, LIMIT)
     .map(({ service, path, value }) => `filled in: Service ${service}: ${path}: ${value}\n`);
   if (fresh.length > LIMIT) lines.push(`and ${fresh.length - LIMIT} more\n`);
-  if (assignments.length > 0) {
+  if (fresh.length > 0 || (assignments.length > 0 && someoneLooksOn)) {
     const values = count(assignments.length, "value");
     lines.push(`note: ${values} filled in that a cluster would choose otherwise; \`svctables allocate\` shows them\n`);
   }
-  if (fromPods > 0) lines.push(`note: endpoints of ${count(fromPods, "Service")} derived from Pods\n`);
+  if (fromPods > 0 && (fresh.length > 0 || someoneLooksOn))
+    lines.push(`note: endpoints of ${count(fromPods, "Service")} derived from Pods\n`);
   return lines.join("");
 }
 

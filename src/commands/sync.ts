@@ -12,6 +12,7 @@ import {
   type FamilyPlan,
   type FlowCleanup,
   type Input,
+  restoreRouteLocalnet,
 } from "../pipeline.ts";
 import { changesText, countsText, servicePortText } from "../report/changes.ts";
 import { placeOf } from "../report/diagnostics.ts";
@@ -103,6 +104,9 @@ async function syncNow(
     io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
   }
   if (!(await isRidOfOthers(rest, settings, machine, io))) return ExitCode.kernelRefused;
+  if (settings.backend === "nftables" && (await restoreRouteLocalnet(settings.stateDir))) {
+    io.note("set net.ipv4.conf.all.route_localnet = 0: nftables needs it for nothing\n");
+  }
   await noteAsLeft(sifted.skipped.length === 0 ? from : undefined, plans, settings);
   await noteAccepted(sifted.input, settings, {
     maySkip: isSet(flags, "skipInvalid"),

@@ -4,7 +4,7 @@ import type { Input } from "../pipeline.ts";
 import { type Allocations, type Assignment, allocate, type ServiceAllocation } from "../resolve/allocate.ts";
 import { slicesFromPods } from "../resolve/pods.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { EndpointSliceManifest, Manifest, ServiceManifest } from "../types.ts";
+import type { Diagnostic, EndpointSliceManifest, Manifest, ServiceManifest } from "../types.ts";
 
 /**
  * What a cluster would have added to manifests that never saw one: cluster IPs, node ports and health-check ports,
@@ -21,6 +21,8 @@ export interface Completed {
   readonly assignments: readonly Assignment[];
   /** What must be recorded for these values to stay; empty when nothing was filled in. */
   readonly allocations: Allocations;
+  /** What could not be given out. */
+  readonly findings: readonly Diagnostic[];
   /** How many Services have endpoints that were derived from Pods. */
   readonly fromPods: number;
 }
@@ -52,7 +54,7 @@ function said(manifest: object): object {
 
 /** Fills in what is missing. Values given out before are read from the state directory, and are kept. */
 export async function complete(input: Input, settings: Settings): Promise<Completed> {
-  if (!settings.standalone) return { input, assignments: [], allocations: new Map(), fromPods: 0 };
+  if (!settings.standalone) return { input, findings: [], assignments: [], allocations: new Map(), fromPods: 0 };
   const services = input.manifests.filter(isService);
   const { record } = await readState(settings.stateDir);
   const recorded = allocationsIn(record.sections[SECTION]);
@@ -66,9 +68,10 @@ export async function complete(input: Input, settings: Settings): Promise<Comple
   const given = new Set(allocated.assignments.map(({ service }) => service));
   const allocations = new Map([...allocated.allocations].filter(([service]) => given.has(service)));
   // Clashes between explicit values were found by validation, with their places.
-  const diagnostics = allocated.diagnostics.filter(({ code }) => !CLASHES.has(code));
+  const findings = allocated.diagnostics.filter(({ code }) => !CLASHES.has(code));
   return {
-    input: { ...input, manifests: [...whole, ...slices], diagnostics },
+    input: { ...input, manifests: [...whole, ...slices] },
+    findings,
     assignments: allocated.assignments,
     allocations,
     fromPods,

@@ -1,5 +1,6 @@
 import { diff } from "../../src/diff.ts";
 import type { ExplainOptions } from "../../src/explain.ts";
+import { complete } from "../../src/pipeline/standalone.ts";
 import { backendOf, decide, nodeFor, readInput } from "../../src/pipeline.ts";
 import { type HostFacts, renderOptions } from "../../src/settings/node.ts";
 import { ALL_OPTIONS, flagOf } from "../../src/settings/options.ts";
@@ -16,6 +17,9 @@ const HOST: HostFacts = {
   randomFully: true,
 };
 
+/** A directory that nobody makes: nothing was given out before. */
+const NO_STATE = "/nonexistent/svctables";
+
 export interface DecidedCase {
   readonly ruleset: Ruleset;
   readonly explainOptions: ExplainOptions;
@@ -25,9 +29,11 @@ export interface DecidedCase {
 
 /** Runs a scenario through the program's own stages, up to the text; throws when its input is not accepted. */
 export async function decideCase({ input, flags, family }: PacketCase, backend: BackendName): Promise<DecidedCase> {
-  const settings: Settings = { ...settingsFor(flags), backend };
-  const { manifests, diagnostics } = await readInput(["-"], async () => Buffer.from(input), settings);
-  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  const settings: Settings = { ...settingsFor(flags), backend, stateDir: NO_STATE };
+  const read = await readInput(["-"], async () => Buffer.from(input), settings);
+  const { input: whole, findings } = await complete(read, settings);
+  const { manifests } = whole;
+  const errors = [...read.diagnostics, ...findings].filter(({ severity }) => severity === "error");
   if (errors.length > 0) throw new Error(errors.map(({ code, message }) => `${code}: ${message}`).join("\n"));
   const { ruleset, wanted } = decide(manifests, settings, HOST, family);
   const node = nodeFor(manifests, settings, HOST);
