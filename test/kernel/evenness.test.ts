@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   CLUSTER_CIDR,
   createLane,
+  type FloodedService,
   type Lane,
+  manifestsOf,
   NODE_IP,
   NODE_NAME,
   PORT,
   SOURCES,
   startFlood,
-  TARGET_PORT,
 } from "../support/flood.ts";
 import { type Flavour, flavourText, type Program, programAt } from "../support/program.ts";
 import { canRun } from "../support/requireKernel.ts";
@@ -39,11 +40,11 @@ interface Sketch {
   /** Number of the Service among those of this test. */
   readonly index: number;
   readonly endpoints: number;
-  readonly affinity: "None" | "ClientIP";
+  readonly affinity: FloodedService["affinity"];
 }
 
 const SKETCHES: readonly Sketch[] = [...CRITICAL.keys()]
-  .map((endpoints) => ({ endpoints, affinity: "None" as "None" | "ClientIP" }))
+  .map((endpoints): Omit<Sketch, "index"> => ({ endpoints, affinity: "None" }))
   .concat({ endpoints: 7, affinity: "ClientIP" })
   .map((sketch, index) => ({ ...sketch, index }));
 
@@ -111,25 +112,12 @@ function endpointsOf(index: number, count: number): readonly string[] {
 }
 
 function manifests(): string {
-  const items = SKETCHES.flatMap(({ index, endpoints, affinity }) => [
-    {
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: `service-${index}` },
-      spec: {
-        clusterIP: clusterIPOf(index),
-        ports: [{ protocol: "UDP", port: PORT }],
-        sessionAffinity: affinity,
-      },
-    },
-    {
-      apiVersion: "discovery.k8s.io/v1",
-      kind: "EndpointSlice",
-      metadata: { name: `service-${index}-1`, labels: { "kubernetes.io/service-name": `service-${index}` } },
-      addressType: "IPv4",
-      ports: [{ name: "", protocol: "UDP", port: TARGET_PORT }],
-      endpoints: endpointsOf(index, endpoints).map((ip) => ({ addresses: [ip] })),
-    },
-  ]);
-  return JSON.stringify({ apiVersion: "v1", kind: "List", items });
+  return manifestsOf(
+    SKETCHES.map(({ index, endpoints, affinity }) => ({
+      name: `service-${index}`,
+      clusterIP: clusterIPOf(index),
+      endpoints: endpointsOf(index, endpoints),
+      affinity,
+    })),
+  );
 }

@@ -1,22 +1,23 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createRunner } from "../../src/apply/exec.ts";
-import { backendOf, carryOut, decide, plan, wishesOf } from "../../src/pipeline.ts";
+import { backendOf, carryOut, decide, plan, readInput, wishesOf } from "../../src/pipeline.ts";
 import type { HostFacts } from "../../src/settings/node.ts";
 import { type RawSetting, type Settings, settingsOf } from "../../src/settings/settings.ts";
-import type { BackendName, Manifest, Runner, ServiceSpec } from "../../src/types.ts";
+import type { Runner } from "../../src/types.ts";
 import {
   CLUSTER_CIDR,
   createLane,
+  type FloodedService,
   type FloodResult,
   type Lane,
+  manifestsOf,
   NODE_IP,
   NODE_NAME,
   PORT,
   startFlood,
-  TARGET_PORT,
 } from "../support/flood.ts";
-import { service, slice } from "../support/manifests.ts";
+import { type Flavour, flavourText, programAt } from "../support/program.ts";
 import { requireKernel } from "../support/requireKernel.ts";
 
 /**
@@ -35,13 +36,14 @@ const LEAST_PART = 0.1;
 /** Milliseconds for all clients to be heard of before the first change. */
 const WARM_UP = 1_500;
 
-const STICKY = { sessionAffinity: "ClientIP", sessionAffinityConfig: { clientIP: { timeoutSeconds: 600 } } } as const;
+/** How often whole runs of the program change the endpoints. */
+const PROGRAM_CHANGES = 8;
 
 requireKernel();
 
 interface Variant {
-  readonly backend: BackendName;
-  readonly flavour: string;
+  readonly flavour: Flavour;
+  readonly title: string;
   /** How often the endpoints change. */
   readonly changes: number;
   /**
@@ -51,80 +53,105 @@ interface Variant {
   readonly clients: number;
 }
 
+function variant(flavour: Flavour, changes: number, clients: number): Variant {
+  return { flavour, title: flavourText(flavour), changes, clients };
+}
+
 const VARIANTS: readonly Variant[] = [
-  { backend: "nftables", flavour: "nft", changes: 300, clients: 1_000 },
-  { backend: "iptables", flavour: "nft", changes: 60, clients: 80 },
+  variant({ backend: "nftables", nft: "system" }, 300, 1_000),
+  variant({ backend: "iptables", variant: "nft" }, 60, 80),
 ];
 
-describe.each(VARIANTS)(
-  "$changes changes under load, $backend ($flavour)",
-  ({ backend, flavour, changes, clients }) => {
-    let lane: Lane;
+/** Makes the node hold these manifests. */
+type Sync = (manifests: string) => Promise<void>;
 
-    beforeEach(() => {
-      lane = createLane();
+describe.each(VARIANTS)("under load, $title", ({ flavour, changes, clients }) => {
+  let lane: Lane;
+
+  beforeEach(() => {
+    lane = createLane();
+  });
+
+  afterEach(() => lane.close());
+
+  test(`${changes} changes lose no flow`, async () => {
+    await floodWhileChanging(syncIn(lane.node, flavour), "None", changes);
+  });
+
+  test(`${changes} changes lose no flow with session affinity, and no client its endpoint`, async () => {
+    lane.watchClients();
+    let first: ReadonlyMap<string, readonly string[]> = new Map();
+    await floodWhileChanging(syncIn(lane.node, flavour), "ClientIP", changes, () => {
+      first = lane.met();
     });
+    const last = lane.met();
+    const staying = [...first].filter(([, endpoints]) => STAYING.includes(endpoints[0] ?? ""));
+    expect(first.size).toBe(clients);
+    expect(staying.length).toBeGreaterThan(clients / 3);
+    const strayed = staying.filter(([client]) => last.get(client)?.length !== 1);
+    expect(strayed.map(([client]) => [client, first.get(client), last.get(client)])).toEqual([]);
+    // A client whose endpoint went may have met many, but of those that stay only one.
+    const torn = [...last].filter(([, endpoints]) => endpoints.filter((ip) => STAYING.includes(ip)).length > 1);
+    expect(torn).toEqual([]);
+  });
 
-    afterEach(() => lane.close());
+  test("whole runs of the program, which also end stale flows, lose none", async () => {
+    const program = programAt(lane.node, flavour);
+    try {
+      const flags = { "node-name": NODE_NAME, "node-ip": NODE_IP, "cluster-cidr": CLUSTER_CIDR };
+      const sync: Sync = async (manifests) => void (await program.succeed("sync", flags, manifests));
+      await floodWhileChanging(sync, "None", PROGRAM_CHANGES);
+    } finally {
+      program.close();
+    }
+  });
 
-    test("no flow is lost", async () => {
-      await floodWhileChanging({}, async () => undefined);
-    });
-
-    test("no flow is lost with session affinity, and clients keep to an endpoint that stays", async () => {
-      lane.watchClients();
-      let first: ReadonlyMap<string, readonly string[]> = new Map();
-      await floodWhileChanging(STICKY, async () => {
-        first = lane.met();
-      });
-      const last = lane.met();
-      const staying = [...first].filter(([, endpoints]) => STAYING.includes(endpoints[0] ?? ""));
-      expect(first.size).toBe(clients);
-      expect(staying.length).toBeGreaterThan(clients / 3);
-      const strayed = staying.filter(([client]) => last.get(client)?.length !== 1);
-      expect(strayed.map(([client]) => [client, first.get(client), last.get(client)])).toEqual([]);
-      // A client whose endpoint went may have met many, but of those that stay only one.
-      const torn = [...last].filter(([, endpoints]) => endpoints.filter((ip) => STAYING.includes(ip)).length > 1);
-      expect(torn).toEqual([]);
-    });
-
-    /** Sends from before the first change until after the last one; `beforeChanges` runs when all clients are known. */
-    async function floodWhileChanging(spec: Partial<ServiceSpec>, beforeChanges: () => Promise<void>): Promise<void> {
-      const sync = syncAt(lane.node, backend, flavour);
-      const sets = endpointSets(changes);
-      await sync(manifestsOf(spec, sets[0] ?? []));
-      const flood = startFlood(lane.sender, { target: CLUSTER_IP, port: PORT, sources: clients, rate: RATE });
+  /** Sends from before the first change until after the last one; `beforeChanges` runs when all clients are known. */
+  async function floodWhileChanging(
+    sync: Sync,
+    affinity: FloodedService["affinity"],
+    count: number,
+    beforeChanges: () => void = () => undefined,
+  ): Promise<void> {
+    const [start = "", ...others] = endpointSets(count).map((endpoints) =>
+      manifestsOf([{ name: "web", clusterIP: CLUSTER_IP, endpoints, affinity }]),
+    );
+    await sync(start);
+    const flood = startFlood(lane.sender, { target: CLUSTER_IP, port: PORT, sources: clients, rate: RATE });
+    let made = 0;
+    try {
       await wait(WARM_UP);
-      await beforeChanges();
+      beforeChanges();
       const end = Date.now() + 1000 * LONGEST_SECONDS;
-      let made = 0;
-      while (made < changes && Date.now() < end) {
+      for (const manifests of others) {
+        if (Date.now() > end) break;
+        await Promise.race([sync(manifests), tooEarly(flood.ended)]);
         made += 1;
-        await Promise.race([sync(manifestsOf(spec, sets[made] ?? [])), tooEarly(flood)]);
       }
-      const result = await flood.stop();
-      await wait(300);
-      judge(result, made);
+    } finally {
+      await flood.stop();
     }
+    await wait(300);
+    judge(await flood.ended, made, count);
+  }
 
-    function judge({ sent, seconds }: FloodResult, made: number): void {
-      const { entered, left } = lane.passed();
-      const delivered = [...lane.delivered().values()].reduce((sum, packets) => sum + packets, 0);
-      const rate = Math.round(sent / seconds);
-      const story = `${made} changes while ${sent} flows were sent in ${seconds.toFixed(1)} s (${rate} per second); \
+  function judge({ sent, seconds }: FloodResult, made: number, changes: number): void {
+    const { entered, left } = lane.passed();
+    const delivered = [...lane.delivered().values()].reduce((sum, packets) => sum + packets, 0);
+    const rate = Math.round(sent / seconds);
+    const story = `${made} changes while ${sent} flows were sent in ${seconds.toFixed(1)} s (${rate} per second); \
 ${entered} entered the node, ${left} left it for an endpoint, ${delivered} arrived`;
-      const isReduced = rate < 0.95 * RATE || made < changes;
-      if (isReduced) console.warn(`!!! LESS THAN ${RATE} NEW FLOWS PER SECOND AND ${changes} CHANGES: ${story}`);
-      expect(made, story).toBeGreaterThanOrEqual(LEAST_PART * changes);
-      expect(rate, story).toBeGreaterThan(LEAST_RATE);
-      expect({ entered, lost: entered - left, delivered }, story).toEqual({ entered: sent, lost: 0, delivered: sent });
-    }
-  },
-);
+    const isReduced = rate < 0.95 * RATE || made < changes;
+    if (isReduced) console.warn(`!!! LESS THAN ${RATE} NEW FLOWS PER SECOND AND ${changes} CHANGES: ${story}`);
+    expect(made, story).toBeGreaterThanOrEqual(LEAST_PART * changes);
+    expect(rate, story).toBeGreaterThan(LEAST_RATE);
+    expect({ entered, lost: entered - left, delivered }, story).toEqual({ entered: sent, lost: 0, delivered: sent });
+  }
+});
 
 /** A sender that ends by itself has failed. */
-async function tooEarly(flood: ReturnType<typeof startFlood>): Promise<never> {
-  await flood.ended;
+async function tooEarly(ended: Promise<FloodResult>): Promise<never> {
+  await ended;
   throw new Error("the sender ended before it was told to");
 }
 
@@ -157,37 +184,32 @@ function endpointSets(changes: number): readonly (readonly string[])[] {
   return sets;
 }
 
-function manifestsOf(spec: Partial<ServiceSpec>, endpoints: readonly string[]): readonly Manifest[] {
-  return [
-    service("ns/web", { clusterIP: CLUSTER_IP, ...spec, ports: [{ protocol: "UDP", port: PORT }] }),
-    slice("ns/web", endpoints, { ports: [{ name: "", protocol: "UDP", port: TARGET_PORT }] }),
-  ];
-}
-
 // ── How it is changed ────────────────────────────────────────────────────────────────────────────
 
 const HOST: HostFacts = { hostName: NODE_NAME, addresses: [NODE_IP], conntrackIsLiberal: false, randomFully: true };
 
-/** What `svctables sync` does once its input is read, inside a namespace. */
-function syncAt(namespace: string, backend: BackendName, flavour: string) {
+/** What `svctables sync` does, without the start of a process for each change. */
+function syncIn(namespace: string, flavour: Flavour): Sync {
   const raw: readonly (readonly [RawSetting["key"], string])[] = [
     ["nodeName", NODE_NAME],
     ["nodeIp", NODE_IP],
     ["clusterCidr", CLUSTER_CIDR],
     ["ipFamily", "ipv4"],
+    ["backend", flavour.backend],
   ];
-  const settings: Settings = { ...settingsOf(raw.map(([key, value]) => ({ key, value, where: key }))), backend };
-  const own = backendOf(settings);
+  const settings: Settings = settingsOf(raw.map(([key, value]) => ({ key, value, where: key })));
+  const backend = backendOf(settings);
   const outside = createRunner(process.env.PATH ?? "");
   const run: Runner = (command) => {
     const args = [`--net=/run/netns/${namespace}`, command.program, ...command.args];
     return outside({ ...command, program: "nsenter", args });
   };
-  const kernel = { run, flavour, records: undefined };
-  return async (manifests: readonly Manifest[]): Promise<void> => {
+  const kernel = { run, flavour: flavour.backend === "iptables" ? flavour.variant : "nft", records: undefined };
+  return async (text) => {
+    const { manifests } = await readInput(["-"], async () => Buffer.from(text), settings);
     const decision = decide(manifests, settings, HOST, "ipv4");
-    const plans = await plan(wishesOf([decision], settings), own, kernel);
-    const result = await carryOut(plans, own, kernel);
+    const plans = await plan(wishesOf([decision], settings), backend, kernel);
+    const result = await carryOut(plans, backend, kernel);
     if (result.kind !== "applied") throw new Error(`the change was not applied: ${JSON.stringify(result)}`);
   };
 }

@@ -25,6 +25,34 @@ export interface Lane extends LaneNames {
   close(): void;
 }
 
+/** A Service with one UDP port and its endpoints. */
+export interface FloodedService {
+  readonly name: string;
+  readonly clusterIP: string;
+  readonly endpoints: readonly string[];
+  readonly affinity: "None" | "ClientIP";
+}
+
+/** Manifests, as JSON. */
+export function manifestsOf(services: readonly FloodedService[]): string {
+  return JSON.stringify({ apiVersion: "v1", kind: "List", items: services.flatMap(objectsOf) });
+}
+
+function objectsOf({ name, clusterIP, endpoints, affinity }: FloodedService): readonly object[] {
+  const ports = [{ protocol: "UDP", port: PORT }];
+  return [
+    { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { clusterIP, ports, sessionAffinity: affinity } },
+    {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { name: `${name}-1`, labels: { "kubernetes.io/service-name": name } },
+      addressType: "IPv4",
+      ports: [{ name: "", protocol: "UDP", port: TARGET_PORT }],
+      endpoints: endpoints.map((ip) => ({ addresses: [ip] })),
+    },
+  ];
+}
+
 let lanes = 0;
 
 export function createLane(): Lane {
