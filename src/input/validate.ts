@@ -7,6 +7,7 @@ import { identify } from "./identify.ts";
 import { manifestOf } from "./manifest.ts";
 import { noNeighbours, noteForeign } from "./neighbours.ts";
 import type { Kind } from "./objects.ts";
+import { visible } from "./quote.ts";
 import { shapeProblems } from "./shape.ts";
 
 export interface ValidateOptions {
@@ -48,6 +49,8 @@ export interface Validated {
   readonly foreign: ReadonlyMap<string, number>;
 }
 
+const LONGEST_MESSAGE = 1_000;
+
 export const DEFAULT_NODE_PORTS: PortRange = { first: 30000, last: 32767 };
 
 /**
@@ -71,7 +74,13 @@ export function validate(documents: Iterable<Document>, options: ValidateOptions
       noteForeign(neighbours, value, document.source, defaultNamespace);
     } else if (identity.kind === "unclear") {
       const { code, path, message, hint } = identity;
-      diagnostics.push({ code, severity: "error", source: { ...document.source, path }, message, hint });
+      diagnostics.push({
+        code,
+        severity: "error",
+        source: { ...document.source, path },
+        message: shown(message),
+        hint,
+      });
     } else {
       const manifest = examine(identity.object, value, document, context, defaultNamespace, diagnostics);
       if (manifest !== undefined) manifests.push(manifest);
@@ -90,7 +99,14 @@ function examineTogether(bundle: Bundle, context: CheckContext, diagnostics: Dia
     const { kind, metadata, source } = subject;
     if (severity === "error") clashing.add(subject);
     const object = kind === "Node" ? `Node ${metadata.name}` : `${kind} ${metadata.namespace}/${metadata.name}`;
-    diagnostics.push({ code, severity, source: { ...source, path }, object, message: `${path}: ${message}`, hint });
+    diagnostics.push({
+      code,
+      severity,
+      source: { ...source, path },
+      object,
+      message: shown(`${path}: ${message}`),
+      hint,
+    });
   });
   return clashing;
 }
@@ -103,6 +119,11 @@ function rejectedOf(kind: Kind, metadata: unknown, defaultNamespace: string): Re
   const owner = kind === "EndpointSlice" ? Object.getOwnPropertyDescriptor(Object(labels), SERVICE_NAME)?.value : name;
   const service = typeof owner === "string" && kind !== "Node" && kind !== "Pod" ? `${place}/${owner}` : undefined;
   return { kind, key: `${place}/${typeof name === "string" ? name : ""}`, service };
+}
+
+/** Paths hold names from the input, which may hold anything. */
+function shown(message: string): string {
+  return visible(message, LONGEST_MESSAGE);
 }
 
 function contextOf(options: ValidateOptions): CheckContext {
@@ -135,7 +156,7 @@ function examine(
       severity: "error",
       source: { ...source, path },
       ...whoIs(kind, value, defaultNamespace),
-      message,
+      message: shown(message),
       hint,
     });
   }
@@ -145,7 +166,14 @@ function examine(
   checkObject(object, context, ({ code, severity }, path, message, hint) => {
     if (severity === "error") sound = false;
     const who = whoIs(kind, value, defaultNamespace);
-    diagnostics.push({ code, severity, source: { ...source, path }, ...who, message: `${path}: ${message}`, hint });
+    diagnostics.push({
+      code,
+      severity,
+      source: { ...source, path },
+      ...who,
+      message: shown(`${path}: ${message}`),
+      hint,
+    });
   });
   return sound ? manifestOf(object, source) : undefined;
 }

@@ -1,10 +1,30 @@
-import { boolCoreTag, dump, floatCoreTag, intCoreTag, mapTag, nullCoreTag } from "js-yaml";
-import { KUBECTL_SCHEMA } from "./scalars.ts";
+import { DEFAULT_SCALAR_STYLE_RULES, dump, SCALAR_STYLE, type ScalarStyleRule } from "js-yaml";
+import { numberOf } from "./scalars.ts";
 
-/** What reads like another type to kubectl is quoted; the tags behind know how to write each type. */
-const SCHEMA = KUBECTL_SCHEMA.withTags(mapTag, nullCoreTag, boolCoreTag, intCoreTag, floatCoreTag);
+const TEXT_TAG = "tag:yaml.org,2002:str";
 
-/** Objects as a multi-document YAML text that kubectl reads back to the same values. */
-export function yamlText(objects: readonly unknown[]): string {
-  return objects.map((object) => dump(object, { schema: SCHEMA, lineWidth: -1, noRefs: true })).join("---\n");
+/** The writer knows the numbers of YAML 1.1 and 1.2; kubectl knows a few forms more, such as 0X1F, and splits before it parses. */
+const quoteForKubectl: ScalarStyleRule = (layout) => {
+  if (layout.style !== SCALAR_STYLE.PLAIN || layout.node.tag !== TEXT_TAG || !looksLikeNumber(layout.node.value))
+    return;
+  layout.style = SCALAR_STYLE.SINGLE_QUOTED;
+};
+
+function looksLikeNumber(text: string): boolean {
+  try {
+    return numberOf(text) !== undefined;
+  } catch {
+    return true; // One that is too large.
+  }
+}
+
+const RULES = [quoteForKubectl, ...Object.values(DEFAULT_SCALAR_STYLE_RULES)];
+
+/**
+ * Objects as YAML documents that kubectl, and this program, read back as they are: a text that a reader of YAML
+ * might take for a number, a boolean, a date or nothing is quoted. Fields that are undefined are left out.
+ */
+export function writeYaml(objects: readonly unknown[]): string {
+  const options = { noRefs: true, lineWidth: -1, seqNoIndent: true, skipInvalid: true, scalarStyleRules: RULES };
+  return objects.map((object) => `---\n${dump(object, options)}`).join("");
 }
