@@ -1,7 +1,7 @@
-import { forgetAccepted } from "../apply/accepted.ts";
 import { ExitCode } from "../errors.ts";
 import { findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
 import { exclusively, type Machine } from "../pipeline/node.ts";
+import { forgetAccepted } from "../pipeline/skip.ts";
 import { restoreRouteLocalnet } from "../pipeline.ts";
 import { changesText, countsText } from "../report/changes.ts";
 import { styleFor } from "../report/style.ts";

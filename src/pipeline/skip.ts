@@ -4,6 +4,8 @@ import type { FamilyPlan, Input } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Diagnostic, Document, Manifest, Source } from "../types.ts";
 
+export { forgetAccepted } from "../apply/accepted.ts";
+
 /** An input without its invalid Services, and with what was accepted for these before. */
 export interface Sifted {
   readonly input: Input;
