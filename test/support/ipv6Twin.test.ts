@@ -42,8 +42,8 @@ describe("IPv6 twins", () => {
       ["input.yaml", "packets.txt"].map((file) => readFileSync(join(folder, file), "utf8")),
     );
     const found = new Set([...texts, JSON.stringify(addresses)].flatMap((text) => text.match(IPV4) ?? []));
-    const ips = [...found].filter((text) => !text.includes("/"));
-    const cidrs = [...found].filter((text) => text.includes("/"));
+    const ips = [...found].filter((text) => canonicalIP(text) === text);
+    const cidrs = [...found].filter((text) => canonicalCIDR(text) === text);
     expect(ips.filter((ip) => canonicalIP(ipv6Twin(ip)) !== ipv6Twin(ip))).toEqual([]);
     expect(cidrs.filter((cidr) => canonicalCIDR(ipv6Twin(cidr)) !== ipv6Twin(cidr))).toEqual([]);
     expect(new Set(ips.map(ipv6Twin)).size).toBe(ips.length);

@@ -16,15 +16,21 @@ interface Net {
 const lastOctet = (octets: readonly number[]): string => `::${zeroAsEmpty(octets[0] ?? 0)}`;
 const subnetAndHost = ([subnet = 0, host = 0]: readonly number[]): string =>
   subnet === 0 ? `::${zeroAsEmpty(host)}` : `:${subnet}::${zeroAsEmpty(host)}`;
-/** Service networks leave at most 20 host bits, so subnet and host share the last group: 172.30.1.2 is ::1002. */
+/**
+ * Service networks leave few host bits, so subnet and host share the last group: 172.30.1.2 is ::1002. Where digits
+ * do not suffice, the number counts.
+ */
 const subnetInHost = ([subnet = 0, host = 0]: readonly number[]): string =>
-  subnet < 10 ? `::${zeroAsEmpty(subnet * 1000 + host)}` : `::${subnet}:${host}`;
+  subnet < 10 ? `::${zeroAsEmpty(subnet * 1000 + host)}` : `::${(subnet * 256 + host).toString(16)}`;
+
+const subnetBesideHost = ([subnet = 0, host = 0]: readonly number[]): string =>
+  subnet === 0 ? `::${zeroAsEmpty(host)}` : `::${subnet}:${host}`;
 
 /** The first network that fits counts. */
 const NETS: readonly Net[] = [
   { ipv4: "10.180.", ipv6: "fd00:10:180", prefixes: { 16: 48, 24: 64, 25: 121 }, host: subnetAndHost },
   { ipv4: "10.0.", ipv6: "fd00:10", prefixes: { 16: 112 }, host: subnetInHost },
-  { ipv4: "10.96.", ipv6: "fd00:10:96", prefixes: { 12: 64 }, host: subnetInHost },
+  { ipv4: "10.96.", ipv6: "fd00:10:96", prefixes: { 12: 64 }, host: subnetBesideHost },
   { ipv4: "10.111.", ipv6: "fd00:10:96::111", prefixes: {}, host: ([subnet = 0, host = 0]) => `:${subnet}:${host}` },
   { ipv4: "10.", ipv6: "fd00:10", prefixes: { 8: 32 }, host: onlyNetwork },
   { ipv4: "172.30.", ipv6: "fd00:172:30", prefixes: { 16: 112 }, host: subnetInHost },
