@@ -5,9 +5,9 @@ const TEXT_TAG = "tag:yaml.org,2002:str";
 
 /** The writer knows the numbers of YAML 1.1 and 1.2; kubectl knows a few forms more, such as 0X1F, and splits before it parses. */
 const quoteForKubectl: ScalarStyleRule = (layout) => {
-  if (layout.style !== SCALAR_STYLE.PLAIN || layout.node.tag !== TEXT_TAG || !looksLikeNumber(layout.node.value))
-    return;
-  layout.style = SCALAR_STYLE.SINGLE_QUOTED;
+  const { value, tag } = layout.node;
+  if (layout.style !== SCALAR_STYLE.PLAIN || tag !== TEXT_TAG) return;
+  if (/^(?:---|\.\.\.)/.test(value) || looksLikeNumber(value)) layout.style = SCALAR_STYLE.SINGLE_QUOTED;
 };
 
 function looksLikeNumber(text: string): boolean {
