@@ -18,6 +18,9 @@ import { DEPENDENT, transaction, writeRemoval } from "./transaction.ts";
 const FAILED_LINE = /^[^\n]*?:(\d+):\d+(?:-\d+)?: Error/m;
 const ABSENT = /No such file or directory/;
 
+/** nft takes a step whole or not at all, so asking beforehand is a courtesy, which a large one would pay for twice. */
+const CHECKED_CHARACTERS = 1 << 20;
+
 /** `flavour` is the nft program. */
 function commands(family: Family, flavour: string): KernelCommands {
   const feed = (step: TransactionStep, ...args: readonly string[]): Command => ({
@@ -28,7 +31,8 @@ function commands(family: Family, flavour: string): KernelCommands {
   return {
     // Numbers for priorities, since their names depend on the hook and on the version.
     list: [{ program: flavour, args: ["-y", "list", "table", ...tableOf(family).split(" ")] }],
-    check: (step) => (step.text.startsWith(DEPENDENT) ? undefined : feed(step, "-c")),
+    check: (step) =>
+      step.text.startsWith(DEPENDENT) || step.text.length > CHECKED_CHARACTERS ? undefined : feed(step, "-c"),
     apply: (step) => feed(step),
     failedLine: (stderr) => {
       const line = FAILED_LINE.exec(stderr)?.[1];

@@ -148,6 +148,10 @@ describe("commands", () => {
     expect(steps.map((step) => commands.check(step)?.args)).toEqual([["-c", "-f", "-"], undefined]);
   });
 
+  it("check nothing that would cost as much as applying it", () => {
+    expect(commands.check({ text: "#".repeat(2 << 20), origins: [] })).toBeUndefined();
+  });
+
   it("find the line that nft blames", () => {
     expect(
       commands.failedLine("/dev/stdin:5059:34-51: Error: Could not process rule: File exists\nadd element\n"),
