@@ -8,6 +8,11 @@ const LOCK_SECONDS = "5";
 const PROGRAMS = { ipv4: "iptables", ipv6: "ip6tables" } as const;
 const FAILED_LINE = /line:? (\d+)/i;
 
+/** mangle holds the hints of a kubelet. To name a table that is not there would make the legacy tools create it. */
+function listings(flavour: string): readonly (readonly string[])[] {
+  return flavour === "legacy" ? [[]] : [["-t", "mangle"], ["-t", "filter"], ["-t", "nat"]];
+}
+
 function commands(family: Family, flavour: string): KernelCommands {
   const program = `${PROGRAMS[family]}-${flavour}`;
   const restore = (step: TransactionStep, ...more: readonly string[]): Command => ({
@@ -16,8 +21,7 @@ function commands(family: Family, flavour: string): KernelCommands {
     input: step.text,
   });
   return {
-    // mangle holds the hints of a kubelet.
-    list: ["mangle", "filter", "nat"].map((table) => ({ program: `${program}-save`, args: ["-t", table] })),
+    list: listings(flavour).map((args) => ({ program: `${program}-save`, args })),
     check: (step) => restore(step, "--test"),
     apply: (step) => restore(step),
     failedLine: (stderr) => {

@@ -7,7 +7,7 @@ import type { ChainId, ServicePortName } from "../../types.ts";
  */
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-/** The two base32 characters of every 10-bit number, since 80 bits are eight of them. */
+/** The two base32 characters of every 10-bit number, since 20 bits are five hexadecimal digits. */
 const PAIRS: readonly string[] = Array.from(
   { length: 1024 },
   (_, bits) => ALPHABET.charAt(bits >> 5) + ALPHABET.charAt(bits & 31),
@@ -15,12 +15,11 @@ const PAIRS: readonly string[] = Array.from(
 
 /** First 16 base32 characters (RFC 4648) of the SHA-256 of a text. */
 export function shortHash(text: string): string {
-  const digest = hash("sha256", text, "buffer");
+  const digest = hash("sha256", text, "hex");
   let name = "";
-  for (let offset = 0; offset < 10; offset += 5) {
-    const high = digest.readUInt32BE(offset);
-    const low = digest.readUInt8(offset + 4);
-    name += `${PAIRS[high >>> 22]}${PAIRS[(high >>> 12) & 1023]}${PAIRS[(high >>> 2) & 1023]}${PAIRS[((high & 3) << 8) | low]}`;
+  for (let offset = 0; offset < 20; offset += 5) {
+    const bits = Number.parseInt(digest.slice(offset, offset + 5), 16);
+    name += `${PAIRS[bits >> 10]}${PAIRS[bits & 1023]}`;
   }
   return name;
 }

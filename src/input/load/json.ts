@@ -11,6 +11,7 @@ export interface JsonShape {
   readonly depth: number;
 }
 
+const SPACE_BYTE = 32;
 const QUOTE = 34;
 const BACKSLASH = 92;
 const COLON = 58;
@@ -19,22 +20,37 @@ const OPEN_BRACKET = 91;
 const CLOSE_BRACE = 125;
 const CLOSE_BRACKET = 93;
 
-/** Counts keys and depth in one pass over the bytes, before anything is parsed. */
+/** Counts keys and depth in one pass over the bytes, before anything is parsed; strings are leapt over. */
 export function jsonShape(bytes: Uint8Array): JsonShape {
+  const { length } = bytes;
   let keys = 0;
   let depth = 0;
   let deepest = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at];
-    if (byte === QUOTE) {
-      for (at++; at < bytes.length && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
-    } else if (byte === COLON) keys++;
+  let at = 0;
+  while (at < length) {
+    const byte = bytes[at++] ?? 0;
+    if (byte <= SPACE_BYTE) continue;
+    if (byte === QUOTE) at = endOfString(bytes, at);
+    else if (byte === COLON) keys++;
     else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       depth++;
       if (depth > deepest) deepest = depth;
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
   }
   return { keys, depth: deepest };
+}
+
+/** Offset behind the quote that ends a string; one with an odd number of backslashes before it does not. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let at = start;
+  for (;;) {
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote < 0) return bytes.length;
+    let before = quote - 1;
+    while (before >= at && bytes[before] === BACKSLASH) before--;
+    at = quote + 1;
+    if (((quote - 1 - before) & 1) === 0) return at;
+  }
 }
 
 /** Keys in a parsed value: fewer than were written when a key was given twice. */
