@@ -21,10 +21,10 @@ function looksLikeNumber(text: string): boolean {
 const RULES = [quoteForKubectl, ...Object.values(DEFAULT_SCALAR_STYLE_RULES)];
 
 /**
- * Objects as YAML documents that kubectl, and this program, read back as they are: a text that a reader of YAML
- * might take for a number, a boolean, a date or nothing is quoted. Fields that are undefined are left out.
+ * Objects as a multi-document YAML text that kubectl, and this program, read back to the same values: a text that a
+ * reader of YAML might take for a number, a boolean, a date or nothing is quoted. Undefined fields are left out.
  */
-export function writeYaml(objects: readonly unknown[]): string {
-  const options = { noRefs: true, lineWidth: -1, seqNoIndent: true, skipInvalid: true, scalarStyleRules: RULES };
-  return objects.map((object) => `---\n${dump(object, options)}`).join("");
+export function yamlText(objects: readonly unknown[]): string {
+  const options = { noRefs: true, lineWidth: -1, skipInvalid: true, scalarStyleRules: RULES };
+  return objects.map((object) => dump(object, options)).join("---\n");
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { writeYaml } from "../../../src/input/load/write.ts";
+import { yamlText } from "../../../src/input/load/write.ts";
 import { load } from "../../../src/input/load.ts";
 
 async function read(text: string): Promise<readonly unknown[]> {
@@ -16,8 +16,8 @@ test("objects are written as kubectl writes them", () => {
     metadata: { name: "web" },
     spec: { ports: [{ port: 80, name: undefined }], type: "ClusterIP" },
   };
-  expect(writeYaml([service, { a: 1 }])).toBe(
-    "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n  - port: 80\n  type: ClusterIP\n---\na: 1\n",
+  expect(yamlText([service, { a: 1 }])).toBe(
+    "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n    - port: 80\n  type: ClusterIP\n---\na: 1\n",
   );
 });
 
@@ -56,7 +56,7 @@ test.each([
   "🙂",
 ])("%j comes back as text, as value and as key", async (text) => {
   const object = { value: text, list: [text], [`${text}`]: "key" };
-  expect(await read(writeYaml([object]))).toEqual([object]);
+  expect(await read(yamlText([object]))).toEqual([object]);
 });
 
 test("any object comes back", async () => {
@@ -77,7 +77,7 @@ test("any object comes back", async () => {
   );
   await fc.assert(
     fc.asyncProperty(tree, async (object) => {
-      expect(await read(writeYaml([object]))).toEqual([object]);
+      expect(await read(yamlText([object]))).toEqual([object]);
     }),
     { numRuns: 200 },
   );
