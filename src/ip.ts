@@ -19,11 +19,40 @@ export function canonicalIP(text: string): string | undefined {
     return isIPv4(plain) ? plain : undefined;
   }
   if (!text.includes(":") || text.includes("%") || !isIPv6(text)) return undefined;
+  if (isShortestIPv6(text)) return text;
   const canonical = new Address6(text).correctForm();
   const mapped = MAPPED_IPV4.exec(canonical);
   if (mapped?.[1] === undefined || mapped[2] === undefined || canonical.startsWith("::ffff:0:")) return canonical;
   const bits = (Number.parseInt(mapped[1], 16) << 16) | Number.parseInt(mapped[2], 16);
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
+}
+
+/**
+ * Whether valid IPv6 text is written as RFC 5952 says already; most is, and the full conversion costs microseconds.
+ * Texts that may be IPv4 in disguise are left to the conversion.
+ */
+function isShortestIPv6(text: string): boolean {
+  if (!/^[0-9a-f:]+$/.test(text) || text.startsWith("::ffff:")) return false;
+  const gap = text.indexOf("::");
+  const head = gap < 0 ? text : text.slice(0, gap);
+  const tail = gap < 0 ? "" : text.slice(gap + 2);
+  const front = head === "" ? [] : head.split(":");
+  const back = tail === "" ? [] : tail.split(":");
+  const gapLength = gap < 0 ? 0 : 8 - front.length - back.length;
+  // The gap must take in all zeros around it, be the longest run of zeros, and the first of that length.
+  if (gap >= 0 && (gapLength < 2 || front.at(-1) === "0" || back[0] === "0")) return false;
+  return runsBelow(front, gap < 0 ? 2 : gapLength) && runsBelow(back, gap < 0 ? 2 : gapLength + 1);
+}
+
+/** Whether no group has a leading zero and no run of zero groups is as long as the limit. */
+function runsBelow(groups: readonly string[], limit: number): boolean {
+  let run = 0;
+  for (const group of groups) {
+    if (group.length > 1 && group.startsWith("0")) return false;
+    run = group === "0" ? run + 1 : 0;
+    if (run >= limit) return false;
+  }
+  return true;
 }
 
 /** Family of a canonical IP or CIDR. */
