@@ -1,4 +1,5 @@
 // `npm run bench`: how long whole runs of the command line take, start-up included, on made-up clusters.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +11,7 @@ import { ensureBuilt, ensurePackages } from "./setup.mjs";
 const ENDPOINTS = 10;
 const SIZES = [1_000, 5_000, 20_000];
 const RUNS = 5;
+const NFTABLES_SIZES = ["1000x10", "5000x10", "10000x10", "10000x25"];
 
 async function startUp() {
   const { medianMs, minMs, maxMs } = await measure(["--version"], { runs: 11 });
@@ -58,6 +60,19 @@ async function compileGrowth(folder) {
   );
 }
 
+/** Both need a kernel that takes orders; without root they are left out, and that is said. */
+function nftables() {
+  if (process.getuid?.() !== 0) {
+    console.log("\nnftables: LEFT OUT, it needs root");
+    return;
+  }
+  const script = join(import.meta.dirname, "bench/nftables.mjs");
+  const { status } = spawnSync("unshare", ["--net", "--", process.execPath, script, ...NFTABLES_SIZES], {
+    stdio: "inherit",
+  });
+  if (status !== 0) throw new Error(`the nftables part ended with ${status}`);
+}
+
 const folder = mkdtempSync(join(tmpdir(), "svctables-bench-"));
 try {
   ensurePackages();
@@ -65,6 +80,7 @@ try {
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}`);
   await startUp();
   await compileGrowth(folder);
+  nftables();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

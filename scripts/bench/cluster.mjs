@@ -8,14 +8,14 @@ const BUFFERED_CHARACTERS = 1 << 20;
 
 /**
  * Writes a cluster of `services` Services with `endpoints` endpoints each as one JSON List, the same bytes for the same
- * arguments. `generation(service, endpoint)` numbers the Pod behind an endpoint: another number is another Pod.
+ * arguments; `compact`: an object a line, as `jq -c` prints them. `generation(service, endpoint)` numbers the Pod behind an endpoint: another number is another Pod.
  */
-export function writeCluster(path, { services, endpoints, generation = () => 0 }) {
+export function writeCluster(path, { services, endpoints, generation = () => 0, compact = false }) {
   const file = openSync(path, "w");
   try {
     let pending = '{\n    "apiVersion": "v1",\n    "items": [\n';
     for (const [position, object] of objects(services, endpoints, generation)) {
-      pending += `${position > 0 ? ",\n" : ""}${indented(object)}`;
+      pending += `${position > 0 ? ",\n" : ""}${compact ? JSON.stringify(object) : indented(object)}`;
       if (pending.length < BUFFERED_CHARACTERS) continue;
       writeSync(file, pending);
       pending = "";
