@@ -17,6 +17,11 @@ export type Flavour =
 /** Where the set-up puts an nft newer than the system's. */
 const NEWER_NFT = join(ROOT, ".tools/nft-new");
 
+/** The nft program that reads what this flavour writes: an older one may not survive the rules of a newer one. */
+export function nftOf(flavour: Flavour): string {
+  return flavour.backend === "nftables" && flavour.nft === "newer" ? join(NEWER_NFT, "nft") : "nft";
+}
+
 /** For titles of tests. */
 export function flavourText(flavour: Flavour): string {
   return flavour.backend === "iptables" ? `iptables-${flavour.variant}` : `nftables by the ${flavour.nft} nft`;
