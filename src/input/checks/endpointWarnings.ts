@@ -28,6 +28,8 @@ const generatedName: Check<InputObject> = {
   },
 };
 
+const MANAGED_BY = "endpoints.kubernetes.io/managed-by";
+
 const endpointsForm: Check<EndpointsObject> = {
   code: "endpoints-ip-form",
   severity: "warning",
@@ -36,7 +38,9 @@ const endpointsForm: Check<EndpointsObject> = {
   hint: "write the canonical form",
   bad: endpoints('subsets:\n- addresses: [{ip: "2001:DB8::7"}]\n  ports: [{port: 80}]'),
   good: endpoints('subsets:\n- addresses: [{ip: "2001:db8::7"}]\n  ports: [{port: 80}]'),
-  run: ({ subsets }, report, { addressRules }) => {
+  run: ({ metadata, subsets }, report, { addressRules }) => {
+    // What the cluster's own controller has written nobody can mend by hand.
+    if (metadata.labels?.[MANAGED_BY] === "endpoint-controller") return;
     for (const [i, subset] of subsets.entries()) {
       for (const list of ["addresses", "notReadyAddresses"] as const) {
         for (const [j, { ip = "" }] of (subset[list] ?? []).entries()) {

@@ -100,8 +100,38 @@ const ingressPort: BundleCheck = {
   },
 };
 
+/** How the names of a Service's environment variables begin. */
+function variablePrefix(name: string): string {
+  return name.toUpperCase().replaceAll("-", "_");
+}
+
+const environmentClash: BundleCheck = {
+  code: "environment-variable-clash",
+  severity: "warning",
+  title: "Two Services give Pods the same environment variable",
+  paragraph:
+    "Pods see Service web as WEB_SERVICE_HOST, WEB_SERVICE_PORT, WEB_PORT and so on. A Service of the same namespace whose name adds -service makes WEB_SERVICE_PORT as well, with another meaning, and it is undefined which one wins.",
+  hint: "rename one of the Services, or do not rely on these variables",
+  bad: `${web}---\n${service("spec:\n  ports:\n  - {name: http, port: 80}", "name: web-service")}`,
+  good: `${web}---\n${service("spec:\n  ports:\n  - {name: http, port: 80}", "name: web-2")}`,
+  run: ({ services }, report) => {
+    const owners = new Map<string, string>();
+    const visible = [...services].filter(([, { spec }]) => spec.type !== "ExternalName" && spec.clusterIP !== "None");
+    for (const [key, { metadata }] of visible)
+      owners.set(`${metadata.namespace}/${variablePrefix(metadata.name)}`, key);
+    for (const [, manifest] of visible) {
+      const { namespace, name } = manifest.metadata;
+      if (!name.endsWith("-service")) continue;
+      const other = owners.get(`${namespace}/${variablePrefix(name.slice(0, -"-service".length))}`);
+      if (other === undefined) continue;
+      const variable = `${variablePrefix(name)}_PORT`;
+      report(manifest, "metadata.name", `Service ${other} makes the environment variable ${variable} as well`);
+    }
+  },
+};
+
 function ingress(port: string): string {
   return `apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec:\n  defaultBackend: {service: {name: web, port: {name: ${port}}}}\n`;
 }
 
-export const nameChecks: readonly BundleCheck[] = [aliasTarget, namespaceMissing, ingressPort];
+export const nameChecks: readonly BundleCheck[] = [aliasTarget, namespaceMissing, ingressPort, environmentClash];

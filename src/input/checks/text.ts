@@ -97,7 +97,7 @@ export const textFindings: readonly Finding[] = [
   finding(
     "alias-forbidden",
     "A YAML alias is used",
-    "Aliases (*name) can make a few lines stand for gigabytes, so they are refused unless --max-aliases allows some.",
+    "Aliases (*name) can make a few lines stand for gigabytes, so they are refused.",
     `${plain("{name: &n web, namespace: *n}")}`,
   ),
   finding(
