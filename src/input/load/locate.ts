@@ -1,69 +1,65 @@
 import { readFileSync } from "node:fs";
 import type { Diagnostic, Source } from "../../types.ts";
 import { withoutBom } from "./encoding.ts";
+import { type Place, type Position, withFrame } from "./frame.ts";
 import { offsetInJson } from "./json.ts";
-import { otherPath, parsePath } from "./path.ts";
+import { jsonItems } from "./jsonItems.ts";
+import { otherPath, type PathOffset, parsePath } from "./path.ts";
 import type { FileRecord } from "./record.ts";
-import type { YamlRange } from "./split.ts";
-import { offsetInYaml } from "./yaml.ts";
+import type { ItemRanges } from "./split.ts";
+import { yamlPaths } from "./yaml.ts";
 
-/** A place in a file with the lines around it; a long line is cut to the part around the place. */
-export interface Position {
-  readonly line: number;
-  readonly column: number;
-  readonly frame: readonly { readonly number: number; readonly text: string }[];
-  /** 1-based column of the place in the frame's text of its line. */
-  readonly frameColumn: number;
-}
+export type { Position } from "./frame.ts";
 
-const CONTEXT_LINES = 2;
-const FRAME_WIDTH = 100;
+type Path = readonly (string | number)[];
 
-/** Finds positions when they are asked for: reads a file again and walks only the piece that the source names. */
+/**
+ * Finds positions when they are asked for: reads a file again and walks only the piece that the source names. Keeps
+ * the last file and piece at hand, and findings are asked for in order, so that many of them cost one pass.
+ */
 export class Locator {
-  /** The last file only: findings come sorted by file, and files may be large. */
-  private last: { readonly name: string; readonly bytes: Buffer | undefined } | undefined;
+  private last: OpenFile | undefined;
 
   constructor(private readonly records: ReadonlyMap<string, FileRecord>) {}
 
   locate(source: Source): Position | undefined {
-    const record = this.records.get(source.file);
-    const bytes = record === undefined ? undefined : this.bytesOf(record);
-    if (record === undefined || bytes === undefined) return undefined;
-    const place =
-      source.line === undefined ? find(record, bytes, source) : placeOf(bytes, source.line, source.column ?? 1);
-    return place === undefined ? undefined : withFrame(bytes, place);
+    const file = this.open(source.file);
+    if (file === undefined) return undefined;
+    const isKnown = source.line !== undefined && source.path === undefined;
+    const place = isKnown ? placeOf(file.bytes, source.line ?? 1, source.column ?? 1) : file.find(source);
+    return place === undefined ? undefined : withFrame(file.bytes, place);
   }
 
   positioned(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
     const order = new Map([...this.records.keys()].map((name, index) => [name, index]));
-    const rank = (file: string) => order.get(file) ?? -1;
-    const byFile = [...diagnostics].sort((a, b) => rank(a.source.file) - rank(b.source.file));
-    const placed = byFile.map((diagnostic) => {
+    const rank = ({ source }: Diagnostic) => order.get(source.file) ?? -1;
+    const inOrder = [...diagnostics].sort((a, b) => rank(a) - rank(b) || compareSources(a.source, b.source));
+    const placed = inOrder.map((diagnostic) => {
       if (diagnostic.source.line !== undefined) return diagnostic;
-      const record = this.records.get(diagnostic.source.file);
-      const bytes = record === undefined ? undefined : this.bytesOf(record);
-      const place = record === undefined || bytes === undefined ? undefined : find(record, bytes, diagnostic.source);
+      const place = this.open(diagnostic.source.file)?.find(diagnostic.source);
       if (place === undefined) return diagnostic;
       return { ...diagnostic, source: { ...diagnostic.source, line: place.line, column: place.column } };
     });
-    return placed.sort((a, b) => rank(a.source.file) - rank(b.source.file) || compare(a, b));
+    return placed.sort((a, b) => rank(a) - rank(b) || compareSources(a.source, b.source) || (a.code < b.code ? -1 : 1));
   }
 
-  private bytesOf(record: FileRecord): Buffer | undefined {
-    if (record.bytes !== undefined) return record.bytes;
-    if (this.last?.name !== record.name) this.last = { name: record.name, bytes: readAgain(record.name) };
-    return this.last.bytes;
+  private open(name: string): OpenFile | undefined {
+    if (this.last?.record.name === name) return this.last;
+    const record = this.records.get(name);
+    const bytes = record === undefined ? undefined : (record.bytes ?? readAgain(name));
+    if (record === undefined || bytes === undefined) return undefined;
+    this.last = new OpenFile(record, bytes);
+    return this.last;
   }
 }
 
-function compare(a: Diagnostic, b: Diagnostic): number {
+/** By document, then line; items in their order where lines are not known, or the same. */
+function compareSources(a: Source, b: Source): number {
   return (
-    a.source.document - b.source.document ||
-    (a.source.line ?? 0) - (b.source.line ?? 0) ||
-    (a.source.item ?? -1) - (b.source.item ?? -1) ||
-    (a.source.column ?? 0) - (b.source.column ?? 0) ||
-    (a.code < b.code ? -1 : a.code > b.code ? 1 : 0)
+    a.document - b.document ||
+    (a.line ?? 0) - (b.line ?? 0) ||
+    (a.item ?? -1) - (b.item ?? -1) ||
+    (a.column ?? 0) - (b.column ?? 0)
   );
 }
 
@@ -75,55 +71,98 @@ function readAgain(name: string): Buffer | undefined {
   }
 }
 
-interface Place {
-  readonly line: number;
-  readonly column: number;
-  /** Byte offset of the start of the line. */
-  readonly lineStart: number;
-}
-
-/** The text of the piece that holds an object, and how to get to the object inside it. */
+/** The text that holds one object. */
 interface Piece {
+  readonly key: string;
   readonly start: number;
   readonly line: number;
+  /** 0-based column of the start. */
+  readonly column: number;
+  readonly lineStart: number;
   readonly text: string;
-  readonly prefix: readonly (string | number)[];
+  /** Where a path leads inside it. */
+  readonly look: (path: Path) => PathOffset | undefined;
 }
 
-function find(record: FileRecord, bytes: Buffer, source: Source): Place | undefined {
-  const range = record.documents[source.document];
-  if (range === undefined) return undefined;
-  const { start, line, text, prefix } = pieceOf(bytes, range, source.item);
-  const look = (path: readonly (string | number)[]) =>
-    record.format === "json" ? offsetInJson(text, [...prefix, ...path]) : offsetInYaml(text, [...prefix, ...path]);
-  const path = parsePath(source.path ?? "");
-  let found = look(path);
-  const other = found !== undefined && found.steps < prefix.length + path.length ? otherPath(path) : undefined;
-  const instead = other === undefined ? undefined : look(other);
-  if (found !== undefined && instead !== undefined && instead.steps > found.steps) found = instead;
-  return found === undefined ? undefined : placeIn(bytes, start, line, text, found.offset);
-}
+class OpenFile {
+  private piece: Piece | undefined;
+  private readonly items = new Map<number, ItemRanges | undefined>();
+  /** The last start of a piece whose column was counted. */
+  private counted = { offset: 0, lineStart: 0, column: 0 };
 
-function pieceOf(bytes: Buffer, range: YamlRange, item: number | undefined): Piece {
-  const start = item === undefined ? undefined : range.items?.starts[item];
-  if (item === undefined || range.items === undefined || start === undefined) {
-    const text = bytes.toString("utf8", range.start, range.end);
-    return { start: range.start, line: range.line, text, prefix: item === undefined ? [] : ["items", item] };
+  constructor(
+    readonly record: FileRecord,
+    readonly bytes: Buffer,
+  ) {}
+
+  find(source: Source): Place | undefined {
+    const piece = this.pieceOf(source);
+    if (piece === undefined) return undefined;
+    const path = parsePath(source.path ?? "");
+    let found = piece.look(path);
+    const other = found !== undefined && found.steps < path.length ? otherPath(path) : undefined;
+    const instead = other === undefined ? undefined : piece.look(other);
+    if (found !== undefined && instead !== undefined && instead.steps > found.steps) found = instead;
+    return found === undefined ? undefined : placeIn(piece, found.offset);
   }
-  const text = bytes.toString("utf8", start, range.items.starts[item + 1] ?? range.items.end);
-  return { start, line: range.items.lines[item] ?? range.line, text, prefix: [0] };
+
+  private pieceOf({ document, item }: Source): Piece | undefined {
+    const key = `${document}/${item ?? ""}`;
+    if (this.piece?.key === key) return this.piece;
+    const range = this.record.documents[document];
+    if (range === undefined) return undefined;
+    const items = item === undefined ? undefined : this.itemsOf(document);
+    const itemStart = item === undefined ? undefined : items?.starts[item];
+    const isCut = item !== undefined && items !== undefined && itemStart !== undefined;
+    const start = isCut ? itemStart : range.start;
+    const end = isCut ? (items.starts[item + 1] ?? items.end) : range.end;
+    const line = (isCut ? items.lines[item] : undefined) ?? range.line;
+    const text = this.bytes.toString("utf8", start, end);
+    const isJson = this.record.format === "json";
+    // A cut YAML item is a list of one; an uncut one stands in the List.
+    const prefix: Path = item === undefined ? [] : !isCut ? ["items", item] : isJson ? [] : [0];
+    const walk = isJson ? (path: Path) => offsetInJson(text, path) : yamlPaths(text);
+    const look = (path: Path) => {
+      const found = walk([...prefix, ...path]);
+      return found === undefined ? undefined : { offset: found.offset, steps: found.steps - prefix.length };
+    };
+    const { lineStart, column } = this.columnOf(start);
+    this.piece = { key, start, line, column, lineStart, text, look };
+    return this.piece;
+  }
+
+  private itemsOf(document: number): ItemRanges | undefined {
+    const range = this.record.documents[document];
+    if (range === undefined || this.record.format === "yaml") return range?.items;
+    if (!this.items.has(document)) this.items.set(document, jsonItems(this.bytes, range.start, range.end, range.line));
+    return this.items.get(document);
+  }
+
+  /** Counts on from the piece before, since all of a large file may stand on one line. */
+  private columnOf(offset: number): { readonly lineStart: number; readonly column: number } {
+    const from = this.counted.offset <= offset ? this.counted : { offset: 0, lineStart: 0, column: 0 };
+    const newline = this.bytes.subarray(from.offset, offset).lastIndexOf(10);
+    const lineStart = newline < 0 ? from.lineStart : from.offset + newline + 1;
+    const column =
+      newline < 0
+        ? from.column + this.bytes.toString("utf8", from.offset, offset).length
+        : this.bytes.toString("utf8", lineStart, offset).length;
+    this.counted = { offset, lineStart, column };
+    return this.counted;
+  }
 }
 
-/** The place of a character offset in a piece that starts at a byte offset of the file. */
-function placeIn(bytes: Buffer, start: number, firstLine: number, text: string, offset: number): Place {
-  const before = text.slice(0, offset);
+/** The place of a character offset in a piece. */
+function placeIn(piece: Piece, offset: number): Place {
+  const before = piece.text.slice(0, offset);
+  const byteOffset = piece.start + Buffer.byteLength(before);
   const newline = before.lastIndexOf("\n");
-  if (newline >= 0) {
-    const line = firstLine + (before.match(/\n/g)?.length ?? 0);
-    return { line, column: offset - newline, lineStart: start + Buffer.byteLength(before.slice(0, newline + 1)) };
+  if (newline < 0) {
+    return { line: piece.line, column: piece.column + offset + 1, lineStart: piece.lineStart, offset: byteOffset };
   }
-  const lineStart = start === 0 ? 0 : bytes.lastIndexOf(10, start - 1) + 1;
-  return { line: firstLine, column: bytes.toString("utf8", lineStart, start).length + offset + 1, lineStart };
+  const line = piece.line + (before.match(/\n/g)?.length ?? 0);
+  const lineStart = piece.start + Buffer.byteLength(before.slice(0, newline + 1));
+  return { line, column: offset - newline, lineStart, offset: byteOffset };
 }
 
 function placeOf(bytes: Buffer, line: number, column: number): Place {
@@ -133,26 +172,7 @@ function placeOf(bytes: Buffer, line: number, column: number): Place {
     if (next < 0) break;
     lineStart = next + 1;
   }
-  return { line, column, lineStart };
-}
-
-function withFrame(bytes: Buffer, place: Place): Position {
-  const lines: { number: number; text: string }[] = [];
-  let start = place.lineStart;
-  let number = place.line;
-  while (number > 1 && number > place.line - CONTEXT_LINES) {
-    start = start < 2 ? 0 : bytes.lastIndexOf(10, start - 2) + 1;
-    number--;
-  }
-  // A window around the column, so that a manifest written on one line does not fill the screen.
-  const from = Math.max(0, place.column - 1 - FRAME_WIDTH / 2);
-  for (; number <= place.line + CONTEXT_LINES && start < bytes.length; number++) {
-    const newline = bytes.indexOf(10, start);
-    const end = newline < 0 ? bytes.length : newline;
-    // Four bytes per character at most: enough of the line without decoding megabytes.
-    const text = bytes.toString("utf8", start, Math.min(end, start + (from + FRAME_WIDTH) * 4));
-    lines.push({ number, text: text.replace(/\r$/, "").slice(from, from + FRAME_WIDTH) });
-    start = end + 1;
-  }
-  return { line: place.line, column: place.column, frame: lines, frameColumn: place.column - from };
+  const most = Math.min(bytes.length, lineStart + column * 4);
+  const head = bytes.toString("utf8", lineStart, most).slice(0, column - 1);
+  return { line, column, lineStart, offset: Math.min(bytes.length, lineStart + Buffer.byteLength(head)) };
 }

@@ -149,16 +149,20 @@ function syntaxHint(reason: string, text: string, offset: number): string {
   return "check quotes, colons and indentation on this line and the one before";
 }
 
-/** Where a path of field names and list indices leads: `steps` of it exist, and the last that does starts at `offset`. */
-export function offsetInYaml(text: string, path: readonly (string | number)[]): PathOffset | undefined {
-  let events: Event[];
+/** Reads the text once and then finds where paths of field names and list indices lead in it. */
+export function yamlPaths(text: string): (path: readonly (string | number)[]) => PathOffset | undefined {
+  let events: readonly Event[] | undefined;
   try {
     events = parseEvents(text, { maxDepth: MAX_DEPTH });
   } catch {
-    return undefined;
+    return () => undefined;
   }
-  const walker = { events, at: events[0]?.type === EVENT_ID.DOCUMENT ? 1 : 0 };
-  let offset = offsetOf(events[walker.at], text) ?? 0;
+  const known = events;
+  return (path) => follow({ events: known, at: known[0]?.type === EVENT_ID.DOCUMENT ? 1 : 0 }, text, path);
+}
+
+function follow(walker: Walker, text: string, path: readonly (string | number)[]): PathOffset {
+  let offset = offsetOf(walker.events[walker.at], text) ?? 0;
   let steps = 0;
   for (const step of path) {
     const keyOffset = descend(walker, text, step);
