@@ -20,6 +20,7 @@ export const VANTAGES = {
   pod2: { place: "pod2", source: "10.180.0.2", interface: "pod2" },
   pod3: { place: "pod3", source: "10.180.0.3", interface: "pod3" },
   node: { place: "node", source: "192.168.0.2", interface: undefined },
+  local: { place: "node", source: "192.168.99.11", interface: undefined },
   lo: { place: "node", source: "127.0.0.1", interface: undefined },
   client: { place: "client", source: "203.0.113.2", interface: "client" },
   blocked: { place: "client", source: "203.0.113.130", interface: "client" },
