@@ -67,6 +67,15 @@ export async function planFor(input: Input, settings: Settings, { kernel, host }
   return { decisions, plans: await plan(wishesOf(decisions, settings), backendOf(settings), kernel) };
 }
 
+/** The same decisions, planned against a full listing. */
+export function planAgain(
+  decisions: readonly Decision[],
+  settings: Settings,
+  { kernel }: ThisNode,
+): Promise<readonly FamilyPlan[]> {
+  return plan(wishesOf(decisions, settings), backendOf(settings), { ...kernel, records: undefined });
+}
+
 /** NodePorts on localhost work only if packets may leave with a loopback address for a moment. */
 export function needsRouteLocalnet(
   plans: readonly FamilyPlan[],

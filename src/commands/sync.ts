@@ -21,7 +21,7 @@ import { changesJson, jsonText } from "../report/json.ts";
 import { count, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, Origin } from "../types.ts";
-import { needsRouteLocalnet, onThisNode, planFor, scopeText, showPlans } from "./diff.ts";
+import { needsRouteLocalnet, onThisNode, planAgain, planFor, scopeText, showPlans } from "./diff.ts";
 import { type Flags, isSet, listFlag, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import { accept, completeInput, inputFrom } from "./input.ts";
@@ -86,12 +86,19 @@ async function syncNow(
 ): Promise<ExitCode> {
   const { input } = completed;
   const node = await openNode(settings, machine);
-  const { plans, decisions } = await planFor(input, settings, node, io);
+  const planned = await planFor(input, settings, node, io);
+  const { decisions } = planned;
+  let { plans } = planned;
   mustKnowWhatStays(sifted, plans);
   const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
   // Before the rules: an address that was used once must be known to later runs.
   await noteAllocations(completed.allocations, settings.stateDir);
-  const result = await carryOut(plans, backendOf(settings), node.kernel);
+  let result = await carryOut(plans, backendOf(settings), node.kernel);
+  if (result.kind === "refused" && plans.some(({ isRecorded }) => isRecorded)) {
+    // Somebody may have changed what the record says; what the kernel holds is asked then, and counts.
+    plans = await planAgain(decisions, settings, node);
+    result = await carryOut(plans, backendOf(settings), node.kernel);
+  }
   const json = textFlag(flags, "output") === "json";
   if (json) io.out(jsonText(resultJson(result)));
   if (result.kind === "refused") {
