@@ -11,6 +11,8 @@ import { ensureBuilt, ensurePackages } from "./setup.mjs";
 const ENDPOINTS = 10;
 const SIZES = [1_000, 5_000, 20_000];
 const RUNS = 5;
+const VALIDATE_SIZES = [1_000, 5_000, 10_000];
+const VALIDATE_ENDPOINTS = 25;
 const NFTABLES_SIZES = ["1000x10", "5000x10", "10000x10", "10000x25"];
 
 async function startUp() {
@@ -60,6 +62,42 @@ async function compileGrowth(folder) {
   );
 }
 
+/** `validate` beside what reading and parsing the same file takes in a bare process: the rest is the checks. */
+async function validateGrowth(folder) {
+  const rows = [];
+  for (const services of VALIDATE_SIZES) {
+    const input = join(folder, "cluster.json");
+    writeCluster(input, { services, endpoints: VALIDATE_ENDPOINTS, compact: true });
+    const result = await measure(["validate", "-f", input], { runs: 3 });
+    const parse = parseTime(input);
+    rows.push({ services, parse, ...result });
+  }
+  console.log(`\nvalidate, ${VALIDATE_ENDPOINTS} endpoints per Service, JSON input on one line, median of 3 runs`);
+  console.log(
+    table(
+      ["Services", "time", "bare JSON.parse", "beyond parsing", "peak memory"],
+      rows.map(({ services, medianMs, parse, peakMiB }) => [
+        services.toLocaleString("en"),
+        milliseconds(medianMs),
+        milliseconds(parse),
+        milliseconds(medianMs - parse),
+        mebibytes(peakMiB),
+      ]),
+    ),
+  );
+}
+
+/** Milliseconds of a process that only reads and parses the file; the least of three. */
+function parseTime(file) {
+  const program = "JSON.parse(require('fs').readFileSync(process.argv[1], 'utf8'))";
+  const times = [1, 2, 3].map(() => {
+    const started = process.hrtime.bigint();
+    spawnSync(process.execPath, ["-e", program, file]);
+    return Number(process.hrtime.bigint() - started) / 1e6;
+  });
+  return Math.min(...times);
+}
+
 /** Both need a kernel that takes orders; without root they are left out, and that is said. */
 function nftables() {
   if (process.getuid?.() !== 0) {
@@ -80,6 +118,7 @@ try {
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}`);
   await startUp();
   await compileGrowth(folder);
+  await validateGrowth(folder);
   nftables();
 } finally {
   rmSync(folder, { recursive: true, force: true });
