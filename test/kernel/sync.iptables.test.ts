@@ -62,12 +62,14 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend $variant", (flavour) =>
       name,
     ),
   );
-  test.each(unlike)("the kernel gives back what it was told: $name", async ({ input, flags }) => {
-    await node.program.succeed("sync", flags, input);
-    const { exitCode, stdout } = await node.program.run("diff", flags, input);
-    expect(stdout).toBe("in sync");
-    expect(exitCode).toBe(0);
-  });
+  for (const { name, input, flags } of unlike) {
+    test(`the kernel gives back what it was told: ${name}`, async () => {
+      await node.program.succeed("sync", flags, input);
+      const { exitCode, stdout } = await node.program.run("diff", flags, input);
+      expect(stdout).toBe("in sync");
+      expect(exitCode).toBe(0);
+    });
+  }
 
   test("rules that somebody took away or added are seen and mended", async () => {
     await node.program.succeed("sync", node.flags, cluster);
