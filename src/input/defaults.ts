@@ -79,6 +79,7 @@ function metadataOf(metadata: Partial<Metadata>, kind: Kind, defaultNamespace: s
   return { ...metadata, name, namespace };
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type RawSpec = Partial<Omit<ServiceSpecObject, "ports">> & { readonly ports?: readonly Partial<PortObject>[] };
 
 function serviceOf(metadata: Metadata, value: Raw): ServiceObject {
@@ -90,9 +91,12 @@ function serviceOf(metadata: Metadata, value: Raw): ServiceObject {
   const internal = raw.internalTrafficPolicy ?? (virtual ? "Cluster" : undefined);
   const allocate = raw.allocateLoadBalancerNodePorts ?? (type === "LoadBalancer" ? true : undefined);
   const clusterIP = raw.clusterIP ?? "";
-  const { sessionAffinityConfig: given, ...rest } = raw;
-  const spec: ServiceSpecObject = {
-    ...rest,
+  const { sessionAffinity, sessionAffinityConfig } = affinityOf(
+    raw.sessionAffinity || "None",
+    raw.sessionAffinityConfig,
+  );
+  // Field by field: copying whole specs with spread costs most of the validation of a large cluster.
+  const spec: Mutable<ServiceSpecObject> = {
     type,
     clusterIP,
     clusterIPs: raw.clusterIPs?.length ? raw.clusterIPs : clusterIP === "" ? [] : [clusterIP],
@@ -104,23 +108,30 @@ function serviceOf(metadata: Metadata, value: Raw): ServiceObject {
     healthCheckNodePort: raw.healthCheckNodePort ?? 0,
     loadBalancerIP: raw.loadBalancerIP ?? "",
     loadBalancerSourceRanges: raw.loadBalancerSourceRanges ?? [],
-    ...(internal === undefined ? {} : { internalTrafficPolicy: internal }),
-    ...(allocate === undefined ? {} : { allocateLoadBalancerNodePorts: allocate }),
-    ...affinityOf(raw.sessionAffinity || "None", given),
+    sessionAffinity,
   };
+  if (raw.ipFamilyPolicy !== undefined) spec.ipFamilyPolicy = raw.ipFamilyPolicy;
+  if (raw.selector !== undefined) spec.selector = raw.selector;
+  if (internal !== undefined) spec.internalTrafficPolicy = internal;
+  if (raw.loadBalancerClass !== undefined) spec.loadBalancerClass = raw.loadBalancerClass;
+  if (allocate !== undefined) spec.allocateLoadBalancerNodePorts = allocate;
+  if (raw.publishNotReadyAddresses !== undefined) spec.publishNotReadyAddresses = raw.publishNotReadyAddresses;
+  if (sessionAffinityConfig !== undefined) spec.sessionAffinityConfig = sessionAffinityConfig;
+  if (raw.trafficDistribution !== undefined) spec.trafficDistribution = raw.trafficDistribution;
   return { kind: "Service", metadata, spec, ingress: ingressOf(value, type) };
 }
 
 function portOf(port: Partial<PortObject>): PortObject {
   const number = port.port ?? 0;
-  return {
-    ...port,
+  const whole: Mutable<PortObject> = {
     name: port.name ?? "",
     protocol: port.protocol || "TCP",
     port: number,
     targetPort: port.targetPort || number,
     nodePort: port.nodePort ?? 0,
   };
+  if (port.appProtocol !== undefined) whole.appProtocol = port.appProtocol;
+  return whole;
 }
 
 const DEFAULT_AFFINITY_SECONDS = 10800;

@@ -59,8 +59,13 @@ export const findings: readonly Finding[] = [
 export type OnViolation = (check: Check<never>, path: string, message: string, hint: string) => void;
 
 function runAll<T>(checks: readonly Check<T>[], object: T, context: CheckContext, found: OnViolation): void {
+  // One closure for all checks of an object: this runs for every object of every kind.
+  let current: Check<T> | undefined;
+  const report: Report = (path, message, hint) => {
+    if (current !== undefined) found(current as Check<never>, path, message, hint ?? current.hint);
+  };
   for (const check of checks) {
-    const report: Report = (path, message, hint) => found(check as Check<never>, path, message, hint ?? check.hint);
+    current = check;
     check.run(object, report, context);
   }
 }
