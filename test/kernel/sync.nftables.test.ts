@@ -53,6 +53,7 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend, $nft nft", (flavour) =
       name,
     ),
   );
+
   for (const { name, input, flags } of unlike) {
     runs(`the kernel gives back what it was told: ${name}`, async () => {
       await node.program.succeed("sync", flags, input);
@@ -61,6 +62,21 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend, $nft nft", (flavour) =
       expect(exitCode).toBe(0);
     });
   }
+
+  runs("rules and elements that somebody took away are seen and mended", async () => {
+    const nft = nftOf(flavour);
+    const inSync = async (): Promise<boolean> =>
+      (await node.program.run("diff", { ...node.flags, verify: true }, cluster)).exitCode === 0;
+    await node.program.succeed("sync", node.flags, cluster);
+    const maps = [...node.run(nft, ["list", "table", "ip", "svctables"]).matchAll(/^\t(map|set) (\S+) \{/gm)];
+    const flushes = maps.map(([, kind = "", name = ""]) => `flush ${kind} ip svctables ${name}\n`).join("");
+    for (const harm of ["flush table ip svctables\n", flushes, "delete table ip6 svctables\n"]) {
+      node.run(nft, ["-f", "-"], harm);
+      expect(await inSync()).toBe(false);
+      await node.program.succeed("sync", { ...node.flags, verify: true }, cluster);
+      expect(await inSync()).toBe(true);
+    }
+  });
 
   runs("two at once wait for one another", async () => {
     const one = clusterOf([WEB, DNS]);
