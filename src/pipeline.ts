@@ -54,8 +54,12 @@ export async function readInput(
   stdin: () => Promise<Uint8Array>,
   settings: Settings,
 ): Promise<Input> {
-  const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs } = settings;
-  const limits = allowedExternalIPs === undefined ? {} : { allowedExternalIPs };
+  const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs, nodeName } = settings;
+  const limits = {
+    ...(allowedExternalIPs === undefined ? {} : { allowedExternalIPs }),
+    // Whether an endpoint is local can be judged only for a node that was meant.
+    ...(nodeName === undefined ? {} : { nodeName }),
+  };
   const options = { kubeVersion, serviceCIDRs, nodePortRange, defaultNamespace: namespace, ...limits };
   const loaded = await load(files, { stdin });
   const checked = validate(loaded.documents, families === undefined ? options : { ...options, families });

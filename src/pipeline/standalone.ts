@@ -67,11 +67,9 @@ export async function complete(input: Input, settings: Settings): Promise<Comple
   const fromPods = new Set(slices.map(serviceKeyOf)).size;
   const given = new Set(allocated.assignments.map(({ service }) => service));
   const allocations = new Map([...allocated.allocations].filter(([service]) => given.has(service)));
-  // Clashes between explicit values were found by validation, with their places.
-  const findings = allocated.diagnostics.filter(({ code }) => !CLASHES.has(code));
   return {
     input: { ...input, manifests: [...whole, ...slices] },
-    findings,
+    findings: allocated.diagnostics,
     assignments: allocated.assignments,
     allocations,
     fromPods,
@@ -79,7 +77,6 @@ export async function complete(input: Input, settings: Settings): Promise<Comple
 }
 
 const SERVICE_NAME = "kubernetes.io/service-name";
-const CLASHES = new Set(["cluster-ip-taken", "node-port-taken"]);
 
 function serviceKeyOf({ metadata }: EndpointSliceManifest): string {
   return `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ""}`;

@@ -10,7 +10,13 @@ const FAILED_LINE = /line:? (\d+)/i;
 
 /** mangle holds the hints of a kubelet. To name a table that is not there would make the legacy tools create it. */
 function listings(flavour: string): readonly (readonly string[])[] {
-  return flavour === "legacy" ? [[]] : [["-t", "mangle"], ["-t", "filter"], ["-t", "nat"]];
+  return flavour === "legacy"
+    ? [[]]
+    : [
+        ["-t", "mangle"],
+        ["-t", "filter"],
+        ["-t", "nat"],
+      ];
 }
 
 function commands(family: Family, flavour: string): KernelCommands {
