@@ -100,7 +100,7 @@ describe("what is amiss is found", () => {
   ])("%s", (_, edit, expected) => {
     const changes = changesAfter(edit);
     expect(changes).toHaveLength(expected.length);
-    expected.forEach((start, index) => expect(changes[index]).toContain(start));
+    for (const [index, start] of expected.entries()) expect(changes[index]).toContain(start);
   });
 });
 
