@@ -141,8 +141,9 @@ describe.each(VARIANTS)("under load, $title", ({ flavour, changes }) => {
     const rate = Math.round(sent / seconds);
     const story = `${made} changes while ${sent} flows were sent in ${seconds.toFixed(1)} s (${rate} per second); \
 ${entered} entered the node, ${left} left it for an endpoint, ${delivered} arrived`;
-    const isReduced = rate < 0.95 * RATE || made < changes;
-    if (isReduced) console.warn(`!!! LESS THAN ${RATE} NEW FLOWS PER SECOND AND ${changes} CHANGES: ${story}`);
+    // With numbers even when all is well: how much was proven depends on the machine.
+    if (rate >= 0.95 * RATE && made === changes) console.log(story);
+    else console.warn(`!!! LESS THAN ${RATE} NEW FLOWS PER SECOND AND ${changes} CHANGES: ${story}`);
     expect(made, story).toBeGreaterThanOrEqual(LEAST_PART * changes);
     expect(rate, story).toBeGreaterThan(LEAST_RATE);
     expect({ entered, lost: entered - left, delivered }, story).toEqual({ entered: sent, lost: 0, delivered: sent });
