@@ -194,15 +194,15 @@ function planFamily(
     mustReplace && backend.replacement !== undefined
       ? backend.replacement(family, wanted, held)
       : backend.transaction(family, changes, flavour);
-  return { ...known, wanted, changes, transaction, verify: records === undefined || !isLarge(wanted) };
+  return { ...known, wanted, changes, transaction, verify: records === undefined || !isCostlyToList(backend, wanted) };
 }
 
 /** Lines and elements from which on listing takes longer than all else (some 0.2 s), so that the stamp must do. */
 const LARGE = 20_000;
-/** Length of a record's line, roughly. */
-const LINE_LENGTH = 50;
 
-function isLarge(tables: readonly Table[]): boolean {
+/** Packets may have written far more into a table than we did. */
+function isCostlyToList(backend: Backend, tables: readonly Table[]): boolean {
+  if (backend.isWrittenByPackets?.(tables) === true) return true;
   let size = 0;
   for (const { objects } of tables) {
     for (const object of objects.values()) size += "elements" in object ? object.elements.size : object.lines.length;
@@ -210,7 +210,7 @@ function isLarge(tables: readonly Table[]): boolean {
   return size > LARGE;
 }
 
-/** What was written last, if it is large and the kernel's stamp says that it is still there. */
+/** What was written last, if it is costly to list and the kernel's stamp says that it is still there. */
 async function recordedTables(
   commands: KernelCommands,
   family: Family,
@@ -219,9 +219,11 @@ async function recordedTables(
 ): Promise<readonly Table[] | undefined> {
   if (records === undefined || commands.stamp === undefined) return undefined;
   const record = await readTableRecord(records, family);
-  if (record === undefined || record.text.length < LARGE * LINE_LENGTH) return undefined;
+  if (record === undefined) return undefined;
+  const tables = backend.read(record.text, family);
+  if (!isCostlyToList(backend, tables)) return undefined;
   const stamp = await readStamp(commands, family, { run, backend });
-  return record.stamp === stamp ? backend.read(record.text, family) : undefined;
+  return record.stamp === stamp ? tables : undefined;
 }
 
 function holdsChains({ objects }: Table): boolean {

@@ -158,7 +158,16 @@ function packageOf(program: string): string {
 /** iptables and nft both say so in these words; the legacy tools name their lock file first. */
 const NEEDS_ROOT = /you must be root|can't open lock file .*: Permission denied|^netlink: .*Operation not permitted/m;
 
+/** What iptables says when another program holds its lock for too long. */
+const LOCKED = /xtables lock|Can't lock (\S*xtables\S*)/;
+
 function mustBeAllowed(command: Command, result: CommandResult): CommandResult {
+  if (result.exitCode !== 0 && LOCKED.test(result.stderr)) {
+    throw new UserError(
+      `another program holds the lock of iptables (/run/xtables.lock), and ${command.program} stopped waiting`,
+      "`fuser /run/xtables.lock` shows which one; run the same command again when it is done",
+    );
+  }
   if (result.exitCode === 0 || !NEEDS_ROOT.test(result.stderr)) return result;
   throw new UserError(
     `${command.program} needs root in this network namespace`,

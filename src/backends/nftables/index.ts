@@ -8,6 +8,7 @@ import type {
   Transaction,
   TransactionStep,
 } from "../../types.ts";
+import { isAffinityChain } from "./names.ts";
 import { comparable, read } from "./read.ts";
 import { render } from "./render.ts";
 import { settle } from "./settle.ts";
@@ -76,6 +77,14 @@ function stamp(tables: readonly Table[]): string | undefined {
   return table === undefined ? undefined : stampOf(table);
 }
 
+/** Session affinity remembers every client in a set. */
+function isWrittenByPackets(tables: readonly Table[]): boolean {
+  return tables.some(({ objects }) => {
+    for (const { name } of objects.values()) if (isAffinityChain(name)) return true;
+    return false;
+  });
+}
+
 /** Few shared maps with the meaning of kube-proxy's nftables mode. */
 export const nftables = {
   name: "nftables",
@@ -87,5 +96,6 @@ export const nftables = {
   settle,
   mustReplace,
   replacement,
+  isWrittenByPackets,
   stamp,
 } as const satisfies Backend;
