@@ -31,7 +31,7 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend $variant", (flavour) =>
 
   function addForeign(): void {
     for (const program of ["iptables", "ip6tables"]) {
-      node.run(`${program}-${flavour.variant}-restore`, ["--counters"], FOREIGN_IPTABLES);
+      node.run(`${program}-${flavour.variant}-restore`, ["-w", "--counters"], FOREIGN_IPTABLES);
     }
     node.run("nft", ["-f", "-"], FOREIGN_NFT);
   }
@@ -75,9 +75,9 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend $variant", (flavour) =>
     await node.program.succeed("sync", node.flags, cluster);
     const before = node.everything();
     const iptables = `iptables-${flavour.variant}`;
-    node.run(iptables, ["-t", "nat", "-F", "KUBE-SERVICES"]);
-    node.run(iptables, ["-t", "nat", "-D", "PREROUTING", "1"]);
-    node.run(iptables, ["-t", "filter", "-A", "KUBE-FORWARD", "-j", "DROP"]);
+    node.run(iptables, ["-w", "-t", "nat", "-F", "KUBE-SERVICES"]);
+    node.run(iptables, ["-w", "-t", "nat", "-D", "PREROUTING", "1"]);
+    node.run(iptables, ["-w", "-t", "filter", "-A", "KUBE-FORWARD", "-j", "DROP"]);
     expect((await node.program.run("diff", node.flags, cluster)).exitCode).toBe(1);
     await node.program.succeed("sync", node.flags, cluster);
     expect(node.everything()).toBe(before);
@@ -95,7 +95,7 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend $variant", (flavour) =>
         ["-A", "OTHER", "-j", "KUBE-SERVICES"],
         ["-A", "POSTROUTING", "-j", "OTHER"],
       ]) {
-        node.run(`${program}-${flavour.variant}`, ["-t", "nat", ...words]);
+        node.run(`${program}-${flavour.variant}`, ["-w", "-t", "nat", ...words]);
       }
       const before = node.everything();
       const { exitCode, stderr } = await node.program.run("sync", node.flags, cluster);

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { commandLine, type Flags } from "./packetCases.ts";
 
+const OWN_LOCK = fileURLToPath(new URL("ownLock.mjs", import.meta.url));
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** What an installed copy consists of. */
 const INSTALLED = ["bin", "dist", "package.json"];
@@ -69,7 +70,15 @@ export function programAt(namespace: string, flavour: Flavour): Program {
   const env = isNewer ? { PATH: `${NEWER_NFT}:${process.env.PATH ?? ""}` } : {};
   const start = (command: string, flags: Flags, input: string | undefined, options: KillOptions) => {
     const files = input === undefined ? [] : ["-f", "-"];
-    const words = [process.execPath, bin, command, ...files, ...commandLine({ ...own, ...flags })];
+    const words = [
+      process.execPath,
+      OWN_LOCK,
+      join(home, "xtables.lock"),
+      bin,
+      command,
+      ...files,
+      ...commandLine({ ...own, ...flags }),
+    ];
     return execa("ip", ["netns", "exec", namespace, ...words], { input: input ?? "", reject: false, env, ...options });
   };
   const run: Program["run"] = async (command, flags, input) => {
