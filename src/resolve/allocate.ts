@@ -7,6 +7,7 @@ import {
   addressFor,
   assign,
   FAMILY_NAMES,
+  KUBERNETES,
   keyOf,
   newAllocator,
   portFor,
@@ -107,7 +108,9 @@ function reserveExplicit(allocator: Allocator, service: ServiceManifest): void {
     for (const [i, text] of explicitIPs(service).entries()) {
       const ip = canonicalIP(text) ?? text;
       const owner = takeIP(allocator, ip, keyOf(service));
-      if (owner !== undefined) report(allocator, service, "cluster-ip-taken", `spec.clusterIPs[${i}]`, text, owner);
+      // The API server's own address is only supposed; whether it is one is for validation to say.
+      if (owner === undefined || owner === KUBERNETES) continue;
+      report(allocator, service, "cluster-ip-taken", `spec.clusterIPs[${i}]`, text, owner);
     }
   }
   for (const port of explicitPorts(service)) {
