@@ -178,13 +178,25 @@ function elementDifference(before: ElementObject, after: ElementObject): Differe
   if (before.declaration !== after.declaration) {
     return { before, after, removed: linesOf(before), added: linesOf(after) };
   }
-  const removed: Line[] = [];
-  const added: Line[] = [];
-  for (const element of before.elements.values()) {
-    if (after.elements.get(element.key)?.value !== element.value) removed.push(elementLine(element));
-  }
-  for (const element of after.elements.values()) {
-    if (before.elements.get(element.key)?.value !== element.value) added.push(elementLine(element));
-  }
+  const [gone, come] = outOfStep(before.elements, after.elements);
+  const removed = gone.filter(({ key, value }) => after.elements.get(key)?.value !== value).map(elementLine);
+  const added = come.filter(({ key, value }) => before.elements.get(key)?.value !== value).map(elementLine);
   return removed.length === 0 && added.length === 0 ? undefined : { before, after, removed, added };
+}
+
+type Elements = ElementObject["elements"];
+
+/** Elements that do not stand at the same place in both; where little changes, few need to be looked up. */
+function outOfStep(before: Elements, after: Elements): readonly [gone: readonly Element[], come: readonly Element[]] {
+  const gone: Element[] = [];
+  const come: Element[] = [];
+  const held = before.values();
+  for (const element of after.values()) {
+    const there = held.next().value;
+    if (there?.key === element.key && there.value === element.value) continue;
+    come.push(element);
+    if (there !== undefined) gone.push(there);
+  }
+  for (const element of held) gone.push(element);
+  return [gone, come];
 }

@@ -44,7 +44,7 @@ export interface Input {
   readonly diagnostics: readonly Diagnostic[];
   /** How many objects of kinds that have no meaning here were passed over, by kind. */
   readonly foreign: ReadonlyMap<string, number>;
-  /** SHA-256 of all that was read. */
+  /** SHA-256 of all that was read; "" if it was not asked for. */
   readonly hash: string;
   locate(source: Document["source"]): Position;
 }
@@ -53,6 +53,7 @@ export async function readInput(
   files: readonly string[],
   stdin: () => Promise<Uint8Array>,
   settings: Settings,
+  needsHash = true,
 ): Promise<Input> {
   const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs, nodeName } = settings;
   const limits = {
@@ -61,7 +62,7 @@ export async function readInput(
     ...(nodeName === undefined ? {} : { nodeName }),
   };
   const options = { kubeVersion, serviceCIDRs, nodePortRange, defaultNamespace: namespace, ...limits };
-  const loaded = await load(files, { stdin });
+  const loaded = await load(files, needsHash ? { stdin } : { stdin, hash: "" });
   const checked = validate(loaded.documents, families === undefined ? options : { ...options, families });
   return {
     documents: loaded.documents,

@@ -16,7 +16,7 @@ const LIMIT = 100;
  * Reads what -f names.
  * @throws UserError if no input was named
  */
-export function inputFrom(flags: Flags, settings: Settings, io: Io): Promise<Input> {
+export function inputFrom(flags: Flags, settings: Settings, io: Io, needsHash = false): Promise<Input> {
   const files = listFlag(flags, "file");
   if (files.length === 0) {
     throw new UserError(
@@ -24,7 +24,7 @@ export function inputFrom(flags: Flags, settings: Settings, io: Io): Promise<Inp
       "name manifests with -f FILE, -f DIRECTORY, or -f - for standard input",
     );
   }
-  return readInput(files, () => io.stdin(), settings);
+  return readInput(files, () => io.stdin(), settings, needsHash);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ExitCode, UserError } from "../errors.ts";
-import { isAsLeft, noteAsLeft, originOf } from "../pipeline/asLeft.ts";
+import { isAsLeft, noteAsLeft, originOf, type RulesOrigin } from "../pipeline/asLeft.ts";
 import { findKubeProxy, findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
 import { exclusively, type Machine, openNode } from "../pipeline/node.ts";
 import { mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
@@ -39,7 +39,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
       io.note(`in sync: as the last run left it (${settings.backend})\n`);
     return ExitCode.done;
   }
-  const sifted = await accept(await inputFrom(flags, settings, io), flags, settings, io);
+  const sifted = await accept(await inputFrom(flags, settings, io, true), flags, settings, io);
   const completed = sifted === undefined ? undefined : await completeInput(sifted.input, settings, io);
   if (sifted === undefined || completed === undefined) return ExitCode.inputRejected;
   const work: Work = { sifted, completed, from };
@@ -54,11 +54,16 @@ interface Work {
   readonly sifted: Sifted;
   readonly completed: Completed;
   /** What it is made from, where that may make the next run quick. */
-  readonly from: string | undefined;
+  readonly from: RulesOrigin | undefined;
 }
 
 /** What the rules are made from, where a stamp can tell whether they are still there. */
-async function quickOrigin(flags: Flags, settings: Settings, machine: Machine, io: Io): Promise<string | undefined> {
+async function quickOrigin(
+  flags: Flags,
+  settings: Settings,
+  machine: Machine,
+  io: Io,
+): Promise<RulesOrigin | undefined> {
   if (settings.backend !== "nftables" || settings.verify || isSet(flags, "dryRun")) return undefined;
   return originOf(listFlag(flags, "file"), () => io.stdin(), settings, machine, io.version);
 }
@@ -114,7 +119,7 @@ async function syncNow(
   if (settings.backend === "nftables" && (await restoreRouteLocalnet(settings.stateDir))) {
     io.note("set net.ipv4.conf.all.route_localnet = 0: nftables needs it for nothing\n");
   }
-  await noteAsLeft(sifted.skipped.length === 0 ? from : undefined, plans, settings);
+  await noteAsLeft(sifted.skipped.length === 0 ? from : undefined, input.hash, plans, settings);
   await noteAccepted(sifted.input, settings, {
     maySkip: isSet(flags, "skipInvalid"),
     changed: result.kind === "applied",

@@ -14,6 +14,8 @@ import { quote } from "./quote.ts";
 export interface LoadOptions {
   /** Reads all of standard input; asked only when "-" is among the inputs. */
   readonly stdin?: () => Promise<string | Uint8Array>;
+  /** The hash of these inputs, if it is known already or nobody will ask for it. */
+  readonly hash?: string;
   /** YAML aliases allowed per document. Default 0: a handful of them can stand for gigabytes. */
   readonly maxAliases?: number;
 }
@@ -39,13 +41,13 @@ export async function load(inputs: readonly string[], options: LoadOptions = {})
   const documents: Document[] = [];
   const diagnostics: Diagnostic[] = [];
   const records = new Map<string, FileRecord>();
-  const hash = createHash("sha256");
+  const hash = options.hash === undefined ? createHash("sha256") : undefined;
   for await (const input of readInputs(inputs, options.stdin)) {
     if (!("bytes" in input)) {
       diagnostics.push(input);
       continue;
     }
-    hash.update(input.bytes);
+    hash?.update(input.bytes);
     const result = readText(input, options.maxAliases ?? 0);
     for (const document of result.documents) documents.push(document);
     for (const diagnostic of result.diagnostics) diagnostics.push(diagnostic);
@@ -55,7 +57,7 @@ export async function load(inputs: readonly string[], options: LoadOptions = {})
   return {
     documents,
     diagnostics: locator.positioned(diagnostics),
-    hash: hash.digest("hex"),
+    hash: hash?.digest("hex") ?? options.hash ?? "",
     locate: (source) => locator.locate(source),
     positioned: (found) => locator.positioned(found),
   };

@@ -23,6 +23,13 @@ interface Footprint {
   readonly stamps: Readonly<Record<string, string>>;
 }
 
+/** What rules are made from, and the input's part in it. */
+export interface RulesOrigin {
+  readonly digest: string;
+  /** As `load` gives it. */
+  readonly inputHash: string;
+}
+
 /** What the input and everything else that rules are made from comes down to; undefined where it cannot be read. */
 export async function originOf(
   files: readonly string[],
@@ -30,16 +37,21 @@ export async function originOf(
   settings: Settings,
   machine: Machine,
   version: string,
-): Promise<string | undefined> {
-  const input = await hashInputs(files, stdin);
-  return input === undefined ? undefined : hash("sha256", JSON.stringify([input, files, settings, machine, version]));
+): Promise<RulesOrigin | undefined> {
+  const inputHash = await hashInputs(files, stdin);
+  if (inputHash === undefined) return undefined;
+  return { digest: hash("sha256", JSON.stringify([inputHash, files, settings, machine, version])), inputHash };
 }
 
 /** Whether this node is as the last run left it, and would be made the same again. */
-export async function isAsLeft(from: string, { stateDir }: Settings, { searchPath }: Machine): Promise<boolean> {
+export async function isAsLeft(
+  { digest }: RulesOrigin,
+  { stateDir }: Settings,
+  { searchPath }: Machine,
+): Promise<boolean> {
   const { record } = await readState(stateDir);
   const left = record.sections[SECTION];
-  if (!isFootprint(left) || left.from !== from) return false;
+  if (!isFootprint(left) || left.from !== digest) return false;
   const run = createRunner(searchPath);
   for (const [family, stamp] of Object.entries(left.stamps)) {
     const commands = nftables.commands(family as Family, NFT);
@@ -50,12 +62,14 @@ export async function isAsLeft(from: string, { stateDir }: Settings, { searchPat
 
 /** Notes what was left; small tables are listed every time, so nothing is noted when there are such. */
 export async function noteAsLeft(
-  from: string | undefined,
+  origin: RulesOrigin | undefined,
+  readHash: string,
   plans: readonly FamilyPlan[],
   { stateDir }: Settings,
 ): Promise<void> {
   const { record } = await readState(stateDir);
-  const left = from === undefined ? undefined : footprintOf(from, plans);
+  // An input that changed while we looked at it is not the one that the origin speaks of.
+  const left = origin?.inputHash === readHash ? footprintOf(origin.digest, plans) : undefined;
   if (left === undefined && record.sections[SECTION] === undefined) return;
   const { [SECTION]: _, ...others } = record.sections;
   await writeState(stateDir, { ...record, sections: left === undefined ? others : { ...others, [SECTION]: left } });
