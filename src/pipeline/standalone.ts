@@ -58,8 +58,13 @@ export async function complete(input: Input, settings: Settings): Promise<Comple
   const services = input.manifests.filter(isService);
   const { record } = await readState(settings.stateDir);
   const recorded = allocationsIn(record.sections[SECTION]);
-  const serviceCIDRs = settings.serviceCIDRs.length > 0 ? settings.serviceCIDRs : DEFAULT_SERVICE_CIDRS;
-  const allocated = allocate(services, { serviceCIDRs, nodePortRange: settings.nodePortRange }, recorded);
+  const rangesAreSupposed = settings.serviceCIDRs.length === 0;
+  const serviceCIDRs = rangesAreSupposed ? DEFAULT_SERVICE_CIDRS : settings.serviceCIDRs;
+  const allocated = allocate(
+    services,
+    { serviceCIDRs, rangesAreSupposed, nodePortRange: settings.nodePortRange },
+    recorded,
+  );
   const others = input.manifests.filter((manifest) => !isService(manifest));
   const whole: readonly Manifest[] = [...allocated.services, ...others];
   // After the addresses: a Service without one would pass for headless.

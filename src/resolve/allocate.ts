@@ -49,7 +49,8 @@ export function allocate(
   const allocator = newAllocator(options);
   const sorted = [...services].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   for (const service of sorted) reserveRecorded(allocator, service, recorded.get(keyOf(service)));
-  for (const service of sorted) reserveExplicit(allocator, service);
+  const supposed = options.rangesAreSupposed === true;
+  for (const service of sorted) reserveExplicit(allocator, service, supposed);
   const completed = new Map<ServiceManifest, ServiceManifest>();
   const allocations = new Map<string, ServiceAllocation>();
   for (const service of sorted) {
@@ -103,13 +104,13 @@ function recordedPort(record: ServiceAllocation | undefined, { name = "" }: Serv
   return record !== undefined && Object.hasOwn(record.nodePorts, name) ? (record.nodePorts[name] ?? 0) : 0;
 }
 
-function reserveExplicit(allocator: Allocator, service: ServiceManifest): void {
+/** @param rangesAreSupposed so nobody knows whether the first address is the API server's */
+function reserveExplicit(allocator: Allocator, service: ServiceManifest, rangesAreSupposed: boolean): void {
   if (hasVirtualIP(service)) {
     for (const [i, text] of explicitIPs(service).entries()) {
       const ip = canonicalIP(text) ?? text;
       const owner = takeIP(allocator, ip, keyOf(service));
-      // The API server's own address is only supposed; whether it is one is for validation to say.
-      if (owner === undefined || owner === KUBERNETES) continue;
+      if (owner === undefined || (owner === KUBERNETES && rangesAreSupposed)) continue;
       report(allocator, service, "cluster-ip-taken", `spec.clusterIPs[${i}]`, text, owner);
     }
   }

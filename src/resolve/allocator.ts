@@ -16,6 +16,8 @@ export interface ServiceAllocation {
 export interface AllocateOptions {
   /** Canonical CIDRs; the family of the first is the default one. Empty: no cluster IPs can be given out. */
   readonly serviceCIDRs: readonly string[];
+  /** The CIDRs are a guess: addresses that manifests name may well be others. */
+  readonly rangesAreSupposed?: boolean;
   /** Both ends included. */
   readonly nodePortRange: { readonly first: number; readonly last: number };
 }

@@ -96,14 +96,13 @@ describe("cluster IPs", () => {
     expect(allocate([whole], options).services[0]).toBe(whole);
   });
 
-  test("the first address is given to default/kubernetes only, but may be asked for", () => {
+  test("the first address belongs to default/kubernetes, unless the range is only supposed", () => {
     expect(only(allocate([service("kubernetes")], options)).clusterIP).toBe("10.96.0.1");
-    const { services, diagnostics } = allocate([service("mine", { clusterIP: "10.96.0.1" }), service("a")], options);
-    expect(diagnostics).toEqual([]);
-    expect(services.map(({ spec }) => spec.clusterIP)).toEqual([
-      "10.96.0.1",
-      expect.not.stringMatching(/^10\.96\.0\.1$/),
+    const thief = [service("thief", { clusterIP: "10.96.0.1" })];
+    expect(allocate(thief, options).diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([
+      'cluster-ip-taken spec.clusterIPs[0]: Invalid value: "10.96.0.1": provided IP is already allocated to Service default/kubernetes',
     ]);
+    expect(allocate(thief, { ...options, rangesAreSupposed: true }).diagnostics).toEqual([]);
   });
 
   test.each([
