@@ -67,7 +67,7 @@ function kernelSuite(missing) {
     suite("tests on the kernel", "kernel");
     if (required) return;
     return loudly(
-      "LEFT TO CI: the packet tables on iptables-legacy with IPv6, and on the newer nft",
+      "LEFT TO CI: changes under load, and the packet tables on iptables-legacy with IPv6 and on the newer nft",
       "To run them here: CI=true npm test",
     );
   }
