@@ -42,7 +42,7 @@ const LEAST_PART = 0.1;
 const WARM_UP = 1_500;
 
 /** How often whole runs of the program change the endpoints. */
-const PROGRAM_CHANGES = 5;
+const PROGRAM_CHANGES = 8;
 
 requireKernel();
 
@@ -59,7 +59,7 @@ function variant(flavour: Flavour, changes: number): Variant {
 
 const VARIANTS: readonly Variant[] = [
   variant({ backend: "nftables", nft: "system" }, 300),
-  variant({ backend: "iptables", variant: "nft" }, 30),
+  variant({ backend: "iptables", variant: "nft" }, 60),
 ];
 
 /** Makes the node hold these manifests. */
