@@ -2,13 +2,14 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { backends } from "../src/backends/index.ts";
+import { complete } from "../src/pipeline/standalone.ts";
 import { compileText, decide, readInput } from "../src/pipeline.ts";
 import { type RawSetting, settingsOf } from "../src/settings/settings.ts";
 import type { Family } from "../src/types.ts";
 
 /**
  * What an administrator would see: for each folder the rules of every backend, exactly as its tool takes them, to be
- * reviewed like code. `npx vitest run test/golden.test.ts -u` writes them anew.
+ * reviewed like code; of manifests that leave something open with what `compile` fills in. `npx vitest run test/golden.test.ts -u` writes them anew.
  */
 
 const FILES = { iptables: "iptables.rules", nftables: "nftables.nft" } as const;
@@ -21,13 +22,15 @@ function settingsFor(backend: string) {
     { key: "clusterCidr", value: ["10.180.0.0/16", "fd00:10:180::/48"], where: "test" },
     { key: "serviceCidr", value: ["10.0.0.0/8", "172.30.0.0/16", "fd00:172:30::/112"], where: "test" },
   ];
-  return settingsOf(raw);
+  // A directory that nobody makes: nothing was given out before.
+  return { ...settingsOf(raw), stateDir: "/nonexistent/svctables" };
 }
 
 async function rulesFor(folder: string, backend: string): Promise<string> {
   const settings = settingsFor(backend);
-  const input = await readInput([join(folder, "input.yaml")], () => Promise.resolve(new Uint8Array()), settings);
-  expect(input.diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+  const read = await readInput([join(folder, "input.yaml")], () => Promise.resolve(new Uint8Array()), settings);
+  const { input, findings } = await complete(read, settings);
+  expect([...read.diagnostics, ...findings].filter(({ severity }) => severity === "error")).toEqual([]);
   const texts = (["ipv4", "ipv6"] as const).map((family) => rulesOfFamily(input.manifests, backend, family));
   return texts.filter((text) => text !== "").join("\n");
 }

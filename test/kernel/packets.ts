@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Family } from "../../src/types.ts";
+import type { BackendName, Family } from "../../src/types.ts";
+import { completeCase } from "../support/decideCase.ts";
 import { createNetwork, type Network } from "../support/network.ts";
 import { type PacketCase, packetCases } from "../support/packetCases.ts";
 import { canBeSent, listenEverywhere, probe } from "../support/packetProbe.ts";
+import type { Flow } from "../support/packetTable.ts";
 import { type Flavour, flavourText, type Program, programAt } from "../support/program.ts";
 import { canRun } from "../support/requireKernel.ts";
 
@@ -11,17 +13,18 @@ import { canRun } from "../support/requireKernel.ts";
  * cluster of yesterday, and real connections must meet what the table says.
  */
 export function packetSuite(flavour: Flavour, family: Family): void {
-  const cases = packetCases(family, flavour.backend);
+  const cases = packetCases(family);
 
   describe.runIf(canRun(flavour))(`packets: ${flavourText(flavour)}, ${family}`, () => {
     let network: Network;
     let program: Program;
+    let tables: ReadonlyMap<PacketCase, readonly Flow[]>;
 
     beforeAll(async () => {
       network = await createNetwork();
       program = programAt(network.namespace("node"), flavour);
-      const flows = cases.flatMap((packetCase) => packetCase.flows);
-      await listenEverywhere(network, family, flows, portsOf(cases));
+      tables = await flowsOf(cases, flavour.backend);
+      await listenEverywhere(network, family, [...tables.values()].flat(), portsOf(tables));
     });
 
     afterAll(async () => {
@@ -30,8 +33,11 @@ export function packetSuite(flavour: Flavour, family: Family): void {
     });
 
     // One by one, since titles made by test.each are cut short.
-    for (const { name, input, flags, flows } of cases) {
+    for (const packetCase of cases) {
+      const { name, input, flags } = packetCase;
       test(name, async () => {
+        const flows = tables.get(packetCase);
+        if (flows === undefined) throw new Error("no packet table was read");
         await program.succeed("sync", flags, input);
         // A flow of the case before must not decide about one of this case.
         network.run("node", "conntrack", ["-F"]);
@@ -41,10 +47,19 @@ export function packetSuite(flavour: Flavour, family: Family): void {
   });
 }
 
+async function flowsOf(
+  cases: readonly PacketCase[],
+  backend: BackendName,
+): Promise<ReadonlyMap<PacketCase, readonly Flow[]>> {
+  const tables = new Map<PacketCase, readonly Flow[]>();
+  for (const packetCase of cases) tables.set(packetCase, (await completeCase(packetCase, backend)).flows);
+  return tables;
+}
+
 /** Every port that a scenario speaks of. */
-function portsOf(cases: readonly PacketCase[]): readonly number[] {
+function portsOf(tables: ReadonlyMap<PacketCase, readonly Flow[]>): readonly number[] {
   const ports = new Set<number>();
-  for (const { input, flows } of cases) {
+  for (const [{ input }, flows] of tables) {
     for (const flow of flows) ports.add(flow.port);
     for (const [, number] of input.matchAll(/[pP]ort: (\d+)/g)) ports.add(Number(number));
   }

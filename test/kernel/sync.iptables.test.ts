@@ -57,7 +57,7 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend $variant", (flavour) =>
     expect(node.everything()).toBe(before);
   });
 
-  const unlike = packetCases("ipv4", "iptables").filter(({ name }) =>
+  const unlike = packetCases("ipv4").filter(({ name }) =>
     /affinity\/shared|source-ranges$|eleven|masquerade\/default|one-network-and|by-interface|local-dns$|longest|dual-stack$/.test(
       name,
     ),

@@ -48,7 +48,7 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend, $nft nft", (flavour) =
     expect(node.everything()).toBe(before);
   });
 
-  const unlike = packetCases("ipv4", "nftables").filter(({ name }) =>
+  const unlike = packetCases("ipv4").filter(({ name }) =>
     /affinity\/shared|source-ranges$|eleven|masquerade\/default|one-network$|by-interface|local-dns$|longest|dual-stack$/.test(
       name,
     ),

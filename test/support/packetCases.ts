@@ -2,10 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
-import type { BackendName, Family } from "../../src/types.ts";
+import type { Family } from "../../src/types.ts";
 import { CLUSTER_CIDR, inFamily, NODE_IP, NODE_NAME, NODE_ZONE, SERVICE_CIDR } from "./addresses.ts";
 import { ipv6TwinOfText } from "./ipv6Twin.ts";
-import { type Flow, parsePacketTable } from "./packetTable.ts";
 
 /**
  * Reads the scenarios: folders with `input.yaml`, `packets.txt` and, where a scenario needs them, `settings.yaml`:
@@ -26,7 +25,8 @@ export interface PacketCase {
   readonly family: Family;
   readonly input: string;
   readonly flags: Flags;
-  readonly flows: readonly Flow[];
+  /** The packet table, as it is written: where Services are is known only when the input is complete. */
+  readonly table: string;
 }
 
 interface Settings {
@@ -39,17 +39,25 @@ function bothFamilies(ipv4: string): string {
   return `${ipv4},${inFamily(ipv4, "ipv6")}`;
 }
 
-const DEFAULT_FLAGS: Flags = {
-  "node-name": NODE_NAME,
-  "node-ip": bothFamilies(NODE_IP),
-  zone: NODE_ZONE,
-  "cluster-cidr": bothFamilies(CLUSTER_CIDR),
-  "service-cidr": bothFamilies(SERVICE_CIDR),
-};
+/** In a cluster with two families, the first one's address goes to a Service that names none. */
+function firstFamilyFirst(ipv4: string, first: Family): string {
+  const second = first === "ipv4" ? "ipv6" : "ipv4";
+  return `${inFamily(ipv4, first)},${inFamily(ipv4, second)}`;
+}
 
-/** All scenarios of one family and backend, in the order of their folders' names. */
-export function packetCases(family: Family, backend: BackendName): readonly PacketCase[] {
-  return caseFolders().flatMap((folder) => readCase(folder, family, backend) ?? []);
+function defaultFlags(family: Family): Flags {
+  return {
+    "node-name": NODE_NAME,
+    "node-ip": bothFamilies(NODE_IP),
+    zone: NODE_ZONE,
+    "cluster-cidr": bothFamilies(CLUSTER_CIDR),
+    "service-cidr": firstFamilyFirst(SERVICE_CIDR, family),
+  };
+}
+
+/** All scenarios of one family, in the order of their folders' names. */
+export function packetCases(family: Family): readonly PacketCase[] {
+  return caseFolders().flatMap((folder) => readCase(folder, family) ?? []);
 }
 
 /** Folders of all scenarios, absolute and sorted. */
@@ -62,17 +70,16 @@ export function caseFolders(): readonly string[] {
   return tables.sort();
 }
 
-function readCase(folder: string, family: Family, backend: BackendName): PacketCase | undefined {
+function readCase(folder: string, family: Family): PacketCase | undefined {
   const settings = readSettings(folder);
   if (settings.only !== undefined && settings.only !== family) return undefined;
   const input = readFileSync(join(folder, "input.yaml"), "utf8");
-  const flows = parsePacketTable(readFileSync(join(folder, "packets.txt"), "utf8"), family, backend);
   return {
     name: relative(FIXTURES, folder),
     family,
     input: family === "ipv4" || settings.twin === false ? input : ipv6TwinOfText(input),
     flags: flagsOf(settings, family),
-    flows,
+    table: readFileSync(join(folder, "packets.txt"), "utf8"),
   };
 }
 
@@ -84,7 +91,7 @@ function readSettings(folder: string): Settings {
 }
 
 function flagsOf({ options = {} }: Settings, family: Family): Flags {
-  const flags = new Map<string, string | true>(Object.entries(DEFAULT_FLAGS));
+  const flags = new Map<string, string | true>(Object.entries(defaultFlags(family)));
   for (const [name, value] of Object.entries(options)) {
     if (value === null) flags.delete(name);
     else if (typeof value === "boolean") flags.set(value ? name : `no-${name}`, true);

@@ -1,5 +1,20 @@
 import { describe, expect, test } from "vitest";
+import type { Family, ServiceManifest } from "../../src/types.ts";
 import { parsePacketTable } from "./packetTable.ts";
+
+const WEB: ServiceManifest = {
+  kind: "Service",
+  source: { file: "test", document: 0 },
+  metadata: { name: "web", namespace: "shop" },
+  spec: {
+    type: "NodePort",
+    clusterIPs: ["172.30.7.7", "fd00:172:30::77"],
+    ports: [
+      { port: 53, protocol: "UDP", nodePort: 30053 },
+      { port: 53, protocol: "TCP", nodePort: 30054 },
+    ],
+  },
+};
 
 describe("packet tables", () => {
   test("a flow with endpoints that are masqueraded, kept and untold", () => {
@@ -28,6 +43,20 @@ describe("packet tables", () => {
     );
     expect(flows.map(({ destination }) => destination)).toEqual(["fd00:192:168:1::2", "::1"]);
     expect(flows[0]?.expected).toMatchObject({ endpoints: [{ address: "[fd00:10:180:1::1]:80" }] });
+  });
+
+  test("a Service by its name: its address, and its NodePort behind an address of the node", () => {
+    const flows = (table: string, family: Family) => parsePacketTable(table, family, "iptables", [WEB]);
+    expect(flows("pod1 -> web.shop:53/udp => DROP", "ipv4")).toMatchObject([{ destination: "172.30.7.7", port: 53 }]);
+    expect(flows("pod1 -> web.shop:53/udp => DROP", "ipv6")).toMatchObject([{ destination: "fd00:172:30::77" }]);
+    const nodePorts = "client -> node/web.shop:53/udp => DROP\nclient -> alt/web.shop:53/tcp => DROP";
+    expect(flows(nodePorts, "ipv6")).toMatchObject([
+      { destination: "fd00:192:168::2", port: 30053 },
+      { destination: "fd00:192:168:1::2", port: 30054 },
+    ]);
+    for (const nowhere of ["web:53/udp", "node/web:53/udp", "node/web.shop:80/udp", "web.shop/web.shop:53/udp"]) {
+      expect(() => flows(`pod1 -> ${nowhere} => DROP`, "ipv4")).toThrow(/unknown destination/);
+    }
   });
 
   test.each([

@@ -5,8 +5,11 @@ import { load } from "../../../src/input/load.ts";
 import { type ValidateOptions, validate } from "../../../src/input/validate.ts";
 import { allocate } from "../../../src/resolve/allocate.ts";
 import type { Manifest, ServiceManifest } from "../../../src/types.ts";
+import { completeCase } from "../../support/decideCase.ts";
+import { packetCases } from "../../support/packetCases.ts";
 
 const root = "fixtures/users";
+const folders = readdirSync(root).sort();
 const nodePortRange = { first: 30000, last: 32767 };
 const serviceCIDRs = ["10.96.0.0/12", "fd00:10:96::/112"];
 const strict: ValidateOptions = { serviceCIDRs, nodePortRange };
@@ -42,7 +45,7 @@ async function servicesOf(text: string): Promise<readonly ServiceManifest[]> {
 }
 
 describe("manifests without what the API server fills in", () => {
-  test.each(readdirSync(root))("%s completes itself, and what it completes to is valid and lasts", async (name) => {
+  test.each(folders)("%s completes itself, and what it completes to is valid and lasts", async (name) => {
     const loaded = await load([`${root}/${name}/input.yaml`]);
     const wanted = validate(loaded.documents).manifests.filter(isService).map(bare);
     const services = await servicesOf(yamlText(wanted));
@@ -65,5 +68,66 @@ describe("manifests without what the API server fills in", () => {
     expect(again.assignments).toEqual([]);
     expect(again.allocations).toEqual(first.allocations);
     expect(allocate(services, { serviceCIDRs, nodePortRange }, first.allocations).services).toEqual(first.services);
+  });
+});
+
+/** The fixtures that are as people write them, and what they leave open. */
+const LEFT_OPEN: Readonly<Record<string, readonly string[]>> = {
+  "01-fixed-cluster-ip-with-pods": [],
+  "02-allocated-cluster-ip-with-pods": ["default/kubia spec.clusterIPs[0]"],
+  "03-two-ports-with-pods": ["default/kubia spec.clusterIPs[0]"],
+  "04-one-port-with-pods": ["default/my-service spec.clusterIPs[0]"],
+  "04-port-names-with-pods": ["default/my-other-service spec.clusterIPs[0]", "default/my-service spec.clusterIPs[0]"],
+  "05-named-target-port-with-pods": ["default/web spec.clusterIPs[0]"],
+  "06-node-port-left-out-with-pods": [
+    "default/my-service spec.clusterIPs[0]",
+    "default/my-service spec.ports[0].nodePort",
+  ],
+  "06-node-port-with-pods": ["default/my-service spec.clusterIPs[0]"],
+  "07-external-ip-with-pods": ["default/example spec.clusterIPs[0]"],
+  "08-load-balancer-ready-with-pods": ["default/shop spec.clusterIPs[0]", "default/shop spec.ports[0].nodePort"],
+  "08-load-balancer-with-pods": ["default/shop spec.clusterIPs[0]", "default/shop spec.ports[0].nodePort"],
+  "09-external-name-as-written": [],
+  "10-endpoints-by-hand-as-written": ["default/svc-ep spec.clusterIPs[0]"],
+  "11-headless-with-pods": [],
+  "12-session-affinity-with-pods": ["default/kubia-sticky spec.clusterIPs[0]"],
+  "13-environment-variables-with-pods": [],
+  "14-dns-names-with-pods": ["my-ns/my-service spec.clusterIPs[0]"],
+};
+
+const MANIFESTS = 14;
+/** What only an API server or its controllers write. */
+const FROM_A_CLUSTER = /^\s*(?:clusterIPs|ipFamil\w+|internalTrafficPolicy|uid|resourceVersion|kind: EndpointSlice)\b/m;
+
+describe("manifests as people write them", () => {
+  const written = folders.filter((name) => /-(?:with-pods|as-written)$/.test(name));
+
+  test("there is one of each, and it is known what it leaves open", () => {
+    expect(written).toEqual(Object.keys(LEFT_OPEN));
+    const numbers = Array.from({ length: MANIFESTS }, (_, i) => String(i + 1).padStart(2, "0"));
+    expect([...new Set(folders.map((name) => name.slice(0, 2)))]).toEqual(numbers);
+    expect([...new Set(written.map((name) => name.slice(0, 2)))]).toEqual(numbers);
+  });
+
+  const cases = (["ipv4", "ipv6"] as const).flatMap((family) =>
+    packetCases(family)
+      .map((packetCase) => ({ ...packetCase, folder: packetCase.name.replace("users/", "") }))
+      .filter(({ folder }) => written.includes(folder)),
+  );
+
+  test("all of them run in both families", () => {
+    expect(cases).toHaveLength(2 * written.length);
+  });
+
+  test.each(cases)("$folder is given what it leaves open, over $family", async (packetCase) => {
+    expect(packetCase.input).not.toMatch(FROM_A_CLUSTER);
+    const { manifests, assignments, flows } = await completeCase(packetCase, "iptables");
+    expect(flows).not.toEqual([]);
+    expect(assignments.map(({ service, path }) => `${service} ${path}`)).toEqual(LEFT_OPEN[packetCase.folder]);
+    const selecting = manifests.filter(isService).filter(({ spec }) => spec.selector !== undefined);
+    const fromPods = manifests.filter(({ kind }) => kind === "EndpointSlice");
+    expect(
+      [...new Set(fromPods.map(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"]))].sort(),
+    ).toEqual(selecting.map(({ metadata }) => metadata.name).sort());
   });
 });
