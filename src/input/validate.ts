@@ -1,7 +1,7 @@
-import type { Diagnostic, Document, Family, Manifest } from "../types.ts";
+import type { Diagnostic, Document, Family, Manifest, Severity, Source } from "../types.ts";
 import { type Bundle, bundleOf, SERVICE_NAME, type Subject } from "./checks/bundle.ts";
 import type { CheckContext, KubeVersion, PortRange } from "./checks/check.ts";
-import { checkObject, checkTogether } from "./checks/index.ts";
+import { checkTogether, objectChecks } from "./checks/index.ts";
 import { objectOf } from "./defaults.ts";
 import { identify } from "./identify.ts";
 import { manifestOf } from "./manifest.ts";
@@ -65,9 +65,10 @@ export function validate(documents: Iterable<Document>, options: ValidateOptions
   const diagnostics: Diagnostic[] = [];
   const foreign = new Map<string, number>();
   const neighbours = noNeighbours();
+  const examine = examiner(context, defaultNamespace, diagnostics);
   for (const document of documents) {
     if (typeof document.value !== "object" || document.value === null) continue;
-    const value = document.value as Readonly<Record<string, unknown>>;
+    const value = document.value as Fields;
     const identity = identify(value);
     if (identity.kind === "foreign") {
       foreign.set(identity.name, (foreign.get(identity.name) ?? 0) + 1);
@@ -82,7 +83,7 @@ export function validate(documents: Iterable<Document>, options: ValidateOptions
         hint,
       });
     } else {
-      const manifest = examine(identity.object, value, document, context, defaultNamespace, diagnostics);
+      const manifest = examine(identity.object, value, document.source);
       if (manifest !== undefined) manifests.push(manifest);
       else rejected.push(rejectedOf(identity.object, value.metadata, defaultNamespace));
     }
@@ -140,50 +141,42 @@ function contextOf(options: ValidateOptions): CheckContext {
   };
 }
 
-/** One object of ours: its shape, then its values. Adds what it finds; gives the manifest when there is no error. */
-function examine(
-  kind: Kind,
-  value: Readonly<Record<string, unknown>>,
-  { source }: Document,
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Gives the function that examines one object of ours: its shape, then its values. It adds what it finds, and gives
+ * the manifest when there is no error.
+ */
+function examiner(
   context: CheckContext,
   defaultNamespace: string,
   diagnostics: Diagnostic[],
-): Manifest | undefined {
-  const problems = shapeProblems(kind, value);
-  for (const { code, path, message, hint } of problems) {
-    diagnostics.push({
-      code,
-      severity: "error",
-      source: { ...source, path },
-      ...whoIs(kind, value, defaultNamespace),
-      message: shown(message),
-      hint,
-    });
-  }
-  if (problems.length > 0) return undefined;
-  const object = objectOf(kind, value, defaultNamespace);
+): (kind: Kind, value: Fields, source: Source) => Manifest | undefined {
+  let current: { readonly kind: Kind; readonly value: Fields; readonly source: Source } | undefined;
   let sound = true;
-  checkObject(object, context, ({ code, severity }, path, message, hint) => {
+  const add = (code: string, severity: Severity, path: string, message: string, hint: string) => {
+    if (current === undefined) return;
     if (severity === "error") sound = false;
+    const { kind, value, source } = current;
     const who = whoIs(kind, value, defaultNamespace);
-    diagnostics.push({
-      code,
-      severity,
-      source: { ...source, path },
-      ...who,
-      message: shown(`${path}: ${message}`),
-      hint,
-    });
-  });
-  return sound ? manifestOf(object, source) : undefined;
+    diagnostics.push({ code, severity, source: { ...source, path }, ...who, message: shown(message), hint });
+  };
+  const check = objectChecks(context, ({ code, severity }, path, message, hint) =>
+    add(code, severity, path, `${path}: ${message}`, hint),
+  );
+  return (kind, value, source) => {
+    current = { kind, value, source };
+    sound = true;
+    for (const { code, path, message, hint } of shapeProblems(kind, value)) add(code, "error", path, message, hint);
+    if (!sound) return undefined;
+    const object = objectOf(kind, value, defaultNamespace);
+    check(object);
+    return sound ? manifestOf(object, source) : undefined;
+  };
 }
 
 /** "Service default/web", when the object says so itself. */
-function whoIs(
-  kind: Kind,
-  value: Readonly<Record<string, unknown>>,
-  defaultNamespace: string,
-): { readonly object?: string } {
+function whoIs(kind: Kind, value: Fields, defaultNamespace: string): { readonly object?: string } {
   const metadata = value.metadata;
   if (typeof metadata !== "object" || metadata === null) return {};
   const { name, namespace } = metadata as { readonly name?: unknown; readonly namespace?: unknown };

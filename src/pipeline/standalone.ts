@@ -65,8 +65,7 @@ export async function complete(input: Input, settings: Settings): Promise<Comple
     { serviceCIDRs, rangesAreSupposed, nodePortRange: settings.nodePortRange },
     recorded,
   );
-  const others = input.manifests.filter((manifest) => !isService(manifest));
-  const whole: readonly Manifest[] = [...allocated.services, ...others];
+  const whole: readonly Manifest[] = [...allocated.services, ...input.manifests.filter((one) => !isService(one))];
   // After the addresses: a Service without one would pass for headless.
   const slices = slicesFromPods(whole);
   const fromPods = new Set(slices.map(serviceKeyOf)).size;

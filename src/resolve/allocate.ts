@@ -47,24 +47,27 @@ export function allocate(
   recorded: Allocations = new Map(),
 ): Allocated {
   const allocator = newAllocator(options);
-  const sorted = [...services].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  for (const service of sorted) reserveRecorded(allocator, service, recorded.get(keyOf(service)));
+  const named = services.map((service, index): Named => ({ service, index, key: keyOf(service) }));
+  named.sort((a, b) => (a.key < b.key ? -1 : 1));
+  if (recorded.size > 0) for (const one of named) reserveRecorded(allocator, one, recorded.get(one.key));
   const supposed = options.rangesAreSupposed === true;
-  for (const service of sorted) reserveExplicit(allocator, service, supposed);
-  const completed = new Map<ServiceManifest, ServiceManifest>();
+  for (const one of named) reserveExplicit(allocator, one, supposed);
+  const completed = [...services];
   const allocations = new Map<string, ServiceAllocation>();
-  for (const service of sorted) {
-    const whole = complete(allocator, service, recorded.get(keyOf(service)));
-    completed.set(service, whole);
-    allocations.set(keyOf(whole), allocationOf(whole));
+  for (const { service, index, key } of named) {
+    const whole = complete(allocator, service, recorded.get(key));
+    completed[index] = whole;
+    allocations.set(key, allocationOf(whole));
   }
   const { assignments, diagnostics } = allocator;
-  return {
-    services: services.map((service) => completed.get(service) ?? service),
-    allocations,
-    assignments,
-    diagnostics,
-  };
+  return { services: completed, allocations, assignments, diagnostics };
+}
+
+/** A Service with its place among those given and its "namespace/name". */
+interface Named {
+  readonly service: ServiceManifest;
+  readonly index: number;
+  readonly key: string;
 }
 
 // ── Reserving ────────────────────────────────────────────────────────────────────────────────────
@@ -84,19 +87,19 @@ function explicitPorts({ spec }: ServiceManifest): readonly number[] {
 }
 
 /** What was given out before stays reserved while the Service still leaves the choice to us. */
-function reserveRecorded(allocator: Allocator, service: ServiceManifest, record: ServiceAllocation | undefined): void {
+function reserveRecorded(allocator: Allocator, { service, key }: Named, record: ServiceAllocation | undefined): void {
   if (record === undefined) return;
   if (hasVirtualIP(service)) {
     const given = new Set(explicitIPs(service).map(familyOf));
-    for (const ip of record.clusterIPs) if (!given.has(familyOf(ip))) takeIP(allocator, ip, keyOf(service));
+    for (const ip of record.clusterIPs) if (!given.has(familyOf(ip))) takeIP(allocator, ip, key);
   }
   for (const port of wantsNodePorts(service.spec) ? (service.spec.ports ?? []) : []) {
     const before = recordedPort(record, port);
-    if (before !== 0 && (port.nodePort ?? 0) === 0) takePort(allocator, before, keyOf(service));
+    if (before !== 0 && (port.nodePort ?? 0) === 0) takePort(allocator, before, key);
   }
   const check = record.healthCheckNodePort;
   if (check !== 0 && wantsHealthCheck(service.spec) && (service.spec.healthCheckNodePort ?? 0) === 0)
-    takePort(allocator, check, keyOf(service));
+    takePort(allocator, check, key);
 }
 
 /** A port may be called like something that every JavaScript object has. */
@@ -105,17 +108,17 @@ function recordedPort(record: ServiceAllocation | undefined, { name = "" }: Serv
 }
 
 /** @param rangesAreSupposed so nobody knows whether the first address is the API server's */
-function reserveExplicit(allocator: Allocator, service: ServiceManifest, rangesAreSupposed: boolean): void {
+function reserveExplicit(allocator: Allocator, { service, key }: Named, rangesAreSupposed: boolean): void {
   if (hasVirtualIP(service)) {
-    for (const [i, text] of explicitIPs(service).entries()) {
+    explicitIPs(service).forEach((text, i) => {
       const ip = canonicalIP(text) ?? text;
-      const owner = takeIP(allocator, ip, keyOf(service));
-      if (owner === undefined || (owner === KUBERNETES && rangesAreSupposed)) continue;
+      const owner = takeIP(allocator, ip, key);
+      if (owner === undefined || (owner === KUBERNETES && rangesAreSupposed)) return;
       report(allocator, service, "cluster-ip-taken", `spec.clusterIPs[${i}]`, text, owner);
-    }
+    });
   }
   for (const port of explicitPorts(service)) {
-    const owner = takePort(allocator, port, keyOf(service));
+    const owner = takePort(allocator, port, key);
     if (owner === undefined) continue;
     const at = (service.spec.ports ?? []).findIndex(({ nodePort }) => nodePort === port);
     report(

@@ -188,7 +188,8 @@ function endpointsOf(
   family: Family,
   node: NodeFacts,
 ): HintedEndpoints {
-  const byAddress = new Map<string, Endpoint>();
+  const all: Endpoint[] = [];
+  const places = new Map<string, number>();
   const hints = new Map<Endpoint, Hints>();
   for (const slice of slices) {
     if (slice.addressType !== ADDRESS_TYPES[family]) continue;
@@ -200,8 +201,9 @@ function endpointsOf(
         if (ip === undefined) continue;
         const address = joinAddress(ip, number);
         const terminating = entry.conditions?.terminating ?? false;
+        const place = places.get(address);
         // A repeat replaces what is known, unless it is on its way out.
-        if (terminating && byAddress.has(address)) continue;
+        if (terminating && place !== undefined) continue;
         const endpoint: Endpoint = {
           ip,
           port: number,
@@ -211,12 +213,13 @@ function endpointsOf(
           serving: entry.conditions?.serving ?? true,
           terminating,
         };
-        byAddress.set(address, endpoint);
+        if (place === undefined) places.set(address, all.push(endpoint) - 1);
+        else all[place] = endpoint;
         if (entry.hints !== undefined) hints.set(endpoint, hintsOf(entry.hints));
       }
     }
   }
-  const all = [...byAddress.values()].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+  all.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
   return { all, hints };
 }
 

@@ -7,7 +7,7 @@ import type { ChainId, ServicePortName } from "../../types.ts";
  */
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-/** The two base32 characters of every 10-bit number, since 20 bits are five hexadecimal digits. */
+/** The two base32 characters of every 10-bit number. */
 const PAIRS: readonly string[] = Array.from(
   { length: 1024 },
   (_, bits) => ALPHABET.charAt(bits >> 5) + ALPHABET.charAt(bits & 31),
@@ -15,11 +15,13 @@ const PAIRS: readonly string[] = Array.from(
 
 /** First 16 base32 characters (RFC 4648) of the SHA-256 of a text. */
 export function shortHash(text: string): string {
-  const digest = hash("sha256", text, "hex");
+  const digest = hash("sha256", text, "binary");
   let name = "";
-  for (let offset = 0; offset < 20; offset += 5) {
-    const bits = Number.parseInt(digest.slice(offset, offset + 5), 16);
-    name += `${PAIRS[bits >> 10]}${PAIRS[bits & 1023]}`;
+  // Five bytes are four pairs.
+  for (let at = 0; at < 10; at += 5) {
+    const high = (digest.charCodeAt(at) << 16) | (digest.charCodeAt(at + 1) << 8) | digest.charCodeAt(at + 2);
+    const low = ((high & 0xf) << 16) | (digest.charCodeAt(at + 3) << 8) | digest.charCodeAt(at + 4);
+    name += `${PAIRS[high >> 14]}${PAIRS[(high >> 4) & 1023]}${PAIRS[low >> 10]}${PAIRS[low & 1023]}`;
   }
   return name;
 }
@@ -32,12 +34,23 @@ function identity(name: ServicePortName): string {
 const PREFIX_OF_ROLE = { cluster: "KUBE-SVC-", local: "KUBE-SVL-", external: "KUBE-EXT-" } as const;
 
 export function chainName(id: ChainId): string {
-  return PREFIX_OF_ROLE[id.role] + shortHash(identity(id.servicePort));
+  return PREFIX_OF_ROLE[id.role] + hashOf(id.servicePort);
+}
+
+/** Several rules name the chain of one ServicePort. */
+const hashes = new WeakMap<ServicePortName, string>();
+
+function hashOf(name: ServicePortName): string {
+  const known = hashes.get(name);
+  if (known !== undefined) return known;
+  const found = shortHash(identity(name));
+  hashes.set(name, found);
+  return found;
 }
 
 /** The chain that admits a load balancer's source ranges. */
 export function firewallChainName(name: ServicePortName): string {
-  return `KUBE-FW-${shortHash(identity(name))}`;
+  return `KUBE-FW-${hashOf(name)}`;
 }
 
 /** The chain of one endpoint of one ServicePort; `address` is "ip:port", IPv6 in brackets. */

@@ -27,7 +27,7 @@ function stepsOf(changes: readonly Change[], flavour: string): readonly Transact
   if (changes.length === 0) return [];
   const input = new RestoreInput();
   for (const table of ["filter", "nat"]) {
-    const orders = changes.filter((change) => change.table === table).flatMap(ordersOf);
+    const orders = changes.filter((change) => change.table === table).map(orderOf);
     const limit = flavour === "nft" ? CHAINS_PER_SECTION : Number.POSITIVE_INFINITY;
     for (const section of sectionsOf(orders, limit)) input.addSection(table, section);
   }
@@ -42,7 +42,13 @@ interface Order {
   readonly rank: number;
   /** The chain to be created or emptied. */
   readonly declare?: string;
-  readonly rules: readonly Line[];
+  readonly commands: readonly Command[];
+}
+
+/** One command for each line: `-A CHAIN ` and the line's text. */
+interface Command {
+  readonly head: string;
+  readonly lines: readonly Line[];
 }
 
 /** Ranks of chains that are written: none leads to one of a higher rank. */
@@ -62,52 +68,47 @@ function rankOf(chain: string): number {
   return RANKS.find(([prefix]) => chain.startsWith(prefix))?.[1] ?? 0;
 }
 
-function ordersOf(change: Change): readonly Order[] {
+function orderOf(change: Change): Order {
   const { before, after, name } = change;
-  if ((after ?? before)?.kind === "sharedChain") return sharedOrders(change);
-  if (after === undefined) return [deletion(name)];
+  if ((after ?? before)?.kind === "sharedChain") return sharedOrder(change);
+  if (after === undefined) return deletion(name);
+  const rank = rankOf(name);
   if (before !== undefined && isSmall(before, after, change)) {
-    return [{ rank: rankOf(name), rules: [...deleted(name, change.removed), ...inserted(name, change.added)] }];
+    const [remove, insert] = [`-D ${name} `, `-I ${name} `];
+    return {
+      rank,
+      commands: [
+        { head: remove, lines: change.removed },
+        { head: insert, lines: change.added },
+      ],
+    };
   }
-  return [{ rank: rankOf(name), declare: name, rules: appended(name, after) }];
+  return { rank, declare: name, commands: appended(name, after) };
 }
 
 function deletion(chain: string): Order {
-  return { rank: DELETION_RANK - rankOf(chain), declare: chain, rules: [{ text: `-X ${chain}` }] };
+  return { rank: DELETION_RANK - rankOf(chain), declare: chain, commands: [{ head: "-X ", lines: [{ text: chain }] }] };
 }
 
 /** Jumps go in at the head, in their order; a jump that is put back goes where it was. */
-function sharedOrders({ name, before, after, removed, added }: Change): readonly Order[] {
+function sharedOrder({ name, before, after, removed, added }: Change): Order {
   const inserts = added.map((line) => insertion(name, line));
-  const jumps: Order = { rank: JUMP_RANK, rules: [...deleted(name, removed), ...inserts] };
   const isOurs = name.startsWith("KUBE-");
-  if (isOurs && before === undefined) return [{ rank: 0, declare: name, rules: inserts }];
-  if (isOurs && after === undefined) return [deletion(name)];
-  return [jumps];
+  if (isOurs && before === undefined) return { rank: 0, declare: name, commands: inserts };
+  if (isOurs && after === undefined) return deletion(name);
+  return { rank: JUMP_RANK, commands: [{ head: `-D ${name} `, lines: removed }, ...inserts] };
 }
 
-function insertion(chain: string, { text, position, origin }: Line): Line {
-  return lineOf(position === undefined ? `-I ${chain} ${text}` : `-I ${chain} ${position} ${text}`, origin);
+function insertion(chain: string, line: Line): Command {
+  const head = line.position === undefined ? `-I ${chain} ` : `-I ${chain} ${line.position} `;
+  return { head, lines: [line] };
 }
 
-function deleted(chain: string, lines: readonly Line[]): readonly Line[] {
-  return lines.map(({ text, origin }) => lineOf(`-D ${chain} ${text}`, origin));
-}
-
-function inserted(chain: string, lines: readonly Line[]): readonly Line[] {
-  return lines.map(({ text, origin }) => lineOf(`-I ${chain} ${text}`, origin));
-}
-
-function appended(chain: string, object: TableObject): readonly Line[] {
+function appended(chain: string, object: TableObject): readonly Command[] {
   if (object.kind !== "chain") return [];
-  const rules: Line[] = [];
-  for (const line of object.lines) rules.push(lineOf(`-A ${chain} ${line.text}`, line.origin));
-  for (const line of object.tail ?? []) rules.push(lineOf(`-A ${chain} ${line.text}`, line.origin));
-  return rules;
-}
-
-function lineOf(text: string, origin: Origin | undefined): Line {
-  return origin === undefined ? { text } : { text, origin };
+  const head = `-A ${chain} `;
+  const body = { head, lines: object.lines };
+  return object.tail === undefined ? [body] : [body, { head, lines: object.tail }];
 }
 
 /** Whether taking out and putting in single rules says less than writing the whole chain, and keeps counters. */
@@ -150,8 +151,8 @@ class RestoreInput {
     for (const { declare } of orders) {
       if (declare !== undefined) this.#push(`:${declare} - [0:0]`, undefined);
     }
-    for (const { rules } of orders) {
-      for (const { text, origin } of rules) this.#push(text, origin);
+    for (const { commands } of orders) {
+      for (const { head, lines } of commands) for (const { text, origin } of lines) this.#push(head + text, origin);
     }
     this.#push("COMMIT", undefined);
   }

@@ -45,6 +45,10 @@ export function recentCheck(family: Family, list: string, seconds: number): stri
  * iptables-save prints those with eleven.
  */
 export function oneOf(n: number): string {
+  return CHANCES[n] ?? chanceOf(n);
+}
+
+function chanceOf(n: number): string {
   return `-m statistic --mode random --probability ${kernelProbability((1 / n).toFixed(10))}`;
 }
 
@@ -53,6 +57,9 @@ const TWO_TO_31 = 0x8000_0000;
 export function kernelProbability(text: string): string {
   return (Math.round(Number(text) * TWO_TO_31) / TWO_TO_31).toFixed(11);
 }
+
+/** Every Service asks for the same few. */
+const CHANCES: readonly string[] = Array.from({ length: 128 }, (_, n) => chanceOf(n));
 
 export function mark(value: number): string {
   return `0x${value.toString(16)}`;

@@ -61,7 +61,7 @@ const clusterIP: BundleCheck = {
     if (reserved !== undefined) owners.set(reserved, "default/kubernetes");
     for (const manifest of manifests) {
       if (manifest.kind !== "Service") continue;
-      for (const [i, text] of clusterIPs(manifest).entries()) {
+      clusterIPs(manifest).forEach((text, i) => {
         const ip = canonicalIP(text) ?? text;
         const owner = owners.get(ip);
         if (owner !== undefined && owner !== keyOf(manifest)) {
@@ -71,7 +71,7 @@ const clusterIP: BundleCheck = {
             invalid(text, `provided IP is already allocated to Service ${owner}`),
           );
         } else owners.set(ip, keyOf(manifest));
-      }
+      });
     }
   },
 };
@@ -110,9 +110,9 @@ const nodePort: BundleCheck = {
     };
     for (const manifest of manifests) {
       if (manifest.kind !== "Service" || manifest.spec.type === "ExternalName") continue;
-      for (const [i, { nodePort: number = 0 }] of (manifest.spec.ports ?? []).entries()) {
+      manifest.spec.ports?.forEach(({ nodePort: number = 0 }, i) => {
         if (number !== 0) claim(manifest, number, `spec.ports[${i}].nodePort`);
-      }
+      });
       const check = manifest.spec.healthCheckNodePort ?? 0;
       if (check !== 0) claim(manifest, check, "spec.healthCheckNodePort");
     }
@@ -126,10 +126,12 @@ function outerAddresses({ spec, status }: ServiceManifest): readonly { readonly 
     const ip = canonicalIP(text);
     if (ip !== undefined) found.push({ ip, path });
   };
-  for (const [i, ip] of (spec.externalIPs ?? []).entries()) add(ip, `spec.externalIPs[${i}]`);
-  for (const [i, { ip, ipMode }] of (status?.loadBalancer?.ingress ?? []).entries()) {
+  spec.externalIPs?.forEach((ip, i) => {
+    add(ip, `spec.externalIPs[${i}]`);
+  });
+  status?.loadBalancer?.ingress?.forEach(({ ip, ipMode }, i) => {
     if (ip !== undefined && ipMode !== "Proxy") add(ip, `status.loadBalancer.ingress[${i}].ip`);
-  }
+  });
   if ((spec.loadBalancerIP ?? "") !== "") add(spec.loadBalancerIP ?? "", "spec.loadBalancerIP");
   return found;
 }
@@ -235,10 +237,10 @@ function eachExternalIP(
 ): void {
   for (const manifest of manifests) {
     if (manifest.kind !== "Service") continue;
-    for (const [i, text] of (manifest.spec.externalIPs ?? []).entries()) {
+    manifest.spec.externalIPs?.forEach((text, i) => {
       const ip = canonicalIP(text);
       if (ip !== undefined) found(manifest, ip, `spec.externalIPs[${i}]`);
-    }
+    });
   }
 }
 

@@ -28,13 +28,13 @@ const nodeAddress: Check<NodeObject> = {
   bad: node("status:\n  addresses: [{type: InternalIP, address: node-1.example.com}]"),
   good: node("status:\n  addresses: [{type: InternalIP, address: 192.0.2.11}]"),
   run: ({ addresses, podCIDRs }, report) => {
-    for (const [i, { type = "", address = "" }] of addresses.entries()) {
+    addresses.forEach(({ type = "", address = "" }, i) => {
       const problem = type === "InternalIP" || type === "ExternalIP" ? ipProblem(address, "sloppy") : undefined;
       if (problem !== undefined) report(`status.addresses[${i}].address`, invalid(address, problem));
-    }
-    for (const [i, cidr] of podCIDRs.entries()) {
+    });
+    podCIDRs.forEach((cidr, i) => {
       if (canonicalCIDR(cidr) === undefined) report(`spec.podCIDRs[${i}]`, invalid(cidr, "must be a valid CIDR value"));
-    }
+    });
   },
 };
 
@@ -66,10 +66,10 @@ const podAddress: Check<PodObject> = {
   bad: pod("spec: {}\nstatus:\n  podIPs: [{ip: 10.0.0}]"),
   good: pod("spec: {}\nstatus:\n  podIPs: [{ip: 10.0.0.7}]"),
   run: ({ status: { podIPs } }, report) => {
-    for (const [i, { ip = "" }] of podIPs.entries()) {
+    podIPs.forEach(({ ip = "" }, i) => {
       const problem = ipProblem(ip, "sloppy");
       if (problem !== undefined) report(`status.podIPs[${i}].ip`, invalid(ip, problem));
-    }
+    });
   },
 };
 
@@ -84,15 +84,15 @@ const podPorts: Check<PodObject> = {
   good: pod("spec:\n  containers:\n  - {name: web, ports: [{name: http, containerPort: 8080}]}"),
   run: ({ spec }, report) => {
     for (const list of ["containers", "initContainers"] as const) {
-      for (const [i, { ports = [] }] of spec[list].entries()) {
-        for (const [k, { name = "", containerPort = 0, protocol = "TCP" }] of ports.entries()) {
+      spec[list].forEach(({ ports = [] }, i) => {
+        ports.forEach(({ name = "", containerPort = 0, protocol = "TCP" }, k) => {
           const path = `spec.${list}[${i}].ports[${k}]`;
           if (name !== "") for (const problem of portNameProblems(name)) report(`${path}.name`, invalid(name, problem));
           const problem = portProblem(containerPort);
           if (problem !== undefined) report(`${path}.containerPort`, invalid(containerPort, problem));
           if (!PROTOCOLS.includes(protocol)) report(`${path}.protocol`, notSupported(protocol, PROTOCOLS));
-        }
-      }
+        });
+      });
     }
   },
 };

@@ -168,12 +168,12 @@ function judgeHints(
 ): void {
   if (list === undefined || list.length > MOST_HINTS) return;
   const seen = new Set<string>();
-  for (const [j, { name = "" }] of list.entries()) {
+  list.forEach(({ name = "" }, j) => {
     if (seen.has(name)) report(`${path}[${j}].name`, duplicate(name));
     seen.add(name);
     const problem = grammar(name);
     if (problem !== undefined) report(`${path}[${j}].name`, invalid(name, problem));
-  }
+  });
 }
 
 const hintsInvalid: Check<EndpointSliceObject> = {
@@ -208,7 +208,7 @@ const portInvalid: Check<EndpointSliceObject> = {
   run: ({ ports }, report) => {
     if (ports.length > MOST_PORTS) return;
     const seen = new Set<string>();
-    for (const [k, { name, protocol, appProtocol }] of ports.entries()) {
+    ports.forEach(({ name, protocol, appProtocol }, k) => {
       const problem = name === "" ? undefined : labelProblem(name);
       if (problem !== undefined) report(`ports[${k}].name`, invalid(name, problem));
       if (seen.has(name)) report(`ports[${k}].name`, duplicate(name));
@@ -217,7 +217,7 @@ const portInvalid: Check<EndpointSliceObject> = {
       else if (!PROTOCOLS.includes(protocol)) report(`ports[${k}].protocol`, notSupported(protocol, PROTOCOLS));
       const appProblem = appProtocol === undefined ? undefined : qualifiedNameProblem(appProtocol);
       if (appProblem !== undefined) report(`ports[${k}].appProtocol`, invalid(appProtocol, appProblem));
-    }
+    });
   },
 };
 
@@ -231,9 +231,9 @@ const portRange: Check<EndpointSliceObject> = {
   bad: ipv4("addresses: [10.0.0.7]", "[{name: http, port: 70000}]"),
   good: ipv4("addresses: [10.0.0.7]", "[{name: http, port: 7000}]"),
   run: ({ ports }, report) => {
-    for (const [k, { port = 0 }] of ports.entries()) {
+    ports.forEach(({ port = 0 }, k) => {
       if (port < 0 || port > 65535) report(`ports[${k}].port`, invalid(port, "must be between 1 and 65535, inclusive"));
-    }
+    });
   },
 };
 

@@ -41,15 +41,15 @@ const endpointsForm: Check<EndpointsObject> = {
   run: ({ metadata, subsets }, report, { addressRules }) => {
     // What the cluster's own controller has written nobody can mend by hand.
     if (metadata.labels?.[MANAGED_BY] === "endpoint-controller") return;
-    for (const [i, subset] of subsets.entries()) {
+    subsets.forEach((subset, i) => {
       for (const list of ["addresses", "notReadyAddresses"] as const) {
-        for (const [j, { ip = "" }] of (subset[list] ?? []).entries()) {
+        subset[list]?.forEach(({ ip = "" }, j) => {
           const canonical = ipProblem(ip, addressRules) === undefined ? otherForm(ip) : undefined;
           if (canonical !== undefined)
             report(`subsets[${i}].${list}[${j}].ip`, `${quote(ip)} is read as ${quote(canonical)}`);
-        }
+        });
       }
-    }
+    });
   },
 };
 

@@ -18,10 +18,10 @@ const subset = (addresses: string, ports = "[{port: 80}]"): string =>
 type OnAddress = (address: AddressObject, path: () => string) => void;
 
 function eachAddress({ subsets }: EndpointsObject, found: OnAddress): void {
-  for (const [i, set] of subsets.entries()) {
+  subsets.forEach((set, i) => {
     eachIn(set, "addresses", i, found);
     eachIn(set, "notReadyAddresses", i, found);
-  }
+  });
 }
 
 function eachIn(set: SubsetObject, list: "addresses" | "notReadyAddresses", i: number, found: OnAddress): void {
@@ -42,11 +42,11 @@ const subsetEmpty: Check<EndpointsObject> = {
   bad: endpoints("subsets:\n- ports: [{port: 80}]"),
   good: subset("[{ip: 10.0.0.7}]"),
   run: ({ subsets }, report) => {
-    for (const [i, { addresses = [], notReadyAddresses = [] }] of subsets.entries()) {
+    subsets.forEach(({ addresses = [], notReadyAddresses = [] }, i) => {
       if (addresses.length + notReadyAddresses.length === 0) {
         report(`subsets[${i}]`, required("must specify `addresses` or `notReadyAddresses`"));
       }
-    }
+    });
   },
 };
 
@@ -111,8 +111,9 @@ const portNameRequired: Check<EndpointsObject> = {
   run: ({ subsets }, report) => {
     for (const [i, { ports }] of subsets.entries()) {
       if (ports.length < 2) continue;
-      for (const [k, { name }] of ports.entries())
+      ports.forEach(({ name }, k) => {
         if (name === "") report(`subsets[${i}].ports[${k}].name`, required(""));
+      });
     }
   },
 };
@@ -127,8 +128,8 @@ const portInvalid: Check<EndpointsObject> = {
   bad: subset("[{ip: 10.0.0.7}]", "[{port: 66000}]"),
   good: subset("[{ip: 10.0.0.7}]", "[{port: 6600}]"),
   run: ({ subsets }, report) => {
-    for (const [i, { ports }] of subsets.entries()) {
-      for (const [k, { name, port = 0, protocol, appProtocol }] of ports.entries()) {
+    subsets.forEach(({ ports }, i) => {
+      ports.forEach(({ name, port = 0, protocol, appProtocol }, k) => {
         const path = `subsets[${i}].ports[${k}]`;
         const nameProblem = name === "" ? undefined : labelProblem(name);
         if (nameProblem !== undefined) report(`${path}.name`, invalid(name, nameProblem));
@@ -137,8 +138,8 @@ const portInvalid: Check<EndpointsObject> = {
         if (!PROTOCOLS.includes(protocol)) report(`${path}.protocol`, notSupported(protocol, PROTOCOLS));
         const appProblem = appProtocol === undefined ? undefined : qualifiedNameProblem(appProtocol);
         if (appProblem !== undefined) report(`${path}.appProtocol`, invalid(appProtocol, appProblem));
-      }
-    }
+      });
+    });
   },
 };
 

@@ -58,26 +58,26 @@ export const findings: readonly Finding[] = [
 /** Called for each violation with the check that found it. */
 export type OnViolation = (check: Check<never>, path: string, message: string, hint: string) => void;
 
-function runAll<T>(checks: readonly Check<T>[], object: T, context: CheckContext, found: OnViolation): void {
-  // One closure for all checks of an object: this runs for every object of every kind.
-  let current: Check<T> | undefined;
+/** Gives the function that runs every check that concerns one object. One report serves all objects. */
+export function objectChecks(context: CheckContext, found: OnViolation): (object: InputObject) => void {
+  let current: Check<never> | undefined;
   const report: Report = (path, message, hint) => {
-    if (current !== undefined) found(current as Check<never>, path, message, hint ?? current.hint);
+    if (current !== undefined) found(current, path, message, hint ?? current.hint);
   };
-  for (const check of checks) {
-    current = check;
-    check.run(object, report, context);
-  }
-}
-
-/** Runs every check that concerns one object. */
-export function checkObject(object: InputObject, context: CheckContext, found: OnViolation): void {
-  runAll(anyChecks, object, context, found);
-  if (object.kind === "Service") runAll(serviceChecks, object, context, found);
-  else if (object.kind === "Endpoints") runAll(allEndpointsChecks, object, context, found);
-  else if (object.kind === "EndpointSlice") runAll(sliceChecks, object, context, found);
-  else if (object.kind === "Node") runAll(nodeChecks, object, context, found);
-  else runAll(podChecks, object, context, found);
+  const runAll = <T>(checks: readonly Check<T>[], object: T) => {
+    for (const check of checks) {
+      current = check as Check<never>;
+      check.run(object, report, context);
+    }
+  };
+  return (object) => {
+    runAll(anyChecks, object);
+    if (object.kind === "Service") runAll(serviceChecks, object);
+    else if (object.kind === "Endpoints") runAll(allEndpointsChecks, object);
+    else if (object.kind === "EndpointSlice") runAll(sliceChecks, object);
+    else if (object.kind === "Node") runAll(nodeChecks, object);
+    else runAll(podChecks, object);
+  };
 }
 
 /** Called for each violation that concerns several objects, with the one that should change. */

@@ -149,14 +149,16 @@ function servedPorts(bundle: Bundle, key: string): ReadonlyMap<string, ServedPor
   for (const manifest of slices) {
     // A slice without endpoints is the controller's placeholder and says nothing about ports.
     if ((manifest.endpoints ?? []).length === 0) continue;
-    for (const [k, { name, protocol }] of (manifest.ports ?? []).entries())
+    manifest.ports?.forEach(({ name, protocol }, k) => {
       add(name, protocol, manifest, `ports[${k}]`);
+    });
   }
   const legacy = slices.length > 0 ? undefined : bundle.endpoints.get(key);
   for (const [i, { ports = [] }] of (legacy?.subsets ?? []).entries()) {
     if (legacy === undefined) break;
-    for (const [k, { name = "", protocol }] of ports.entries())
+    ports.forEach(({ name = "", protocol }, k) => {
       add(name, protocol, legacy, `subsets[${i}].ports[${k}]`);
+    });
   }
   return served.size === 0 ? undefined : served;
 }
@@ -238,15 +240,15 @@ function reportStrangers(
 ): void {
   for (const [i, subset] of (manifest.subsets ?? []).entries()) {
     for (const list of ["addresses", "notReadyAddresses"] as const) {
-      for (const [j, { ip }] of (subset[list] ?? []).entries()) {
+      subset[list]?.forEach(({ ip }, j) => {
         const family = familyOfText(ip);
-        if (family === undefined || families.has(family)) continue;
+        if (family === undefined || families.has(family)) return;
         report(
           manifest,
           `subsets[${i}].${list}[${j}].ip`,
           `Service ${key} has no address of the family of ${quote(ip)}`,
         );
-      }
+      });
     }
   }
 }
@@ -263,9 +265,9 @@ const slicePortMissing: BundleCheck = {
     for (const [key, list] of slices) {
       if (!services.has(key)) continue;
       for (const manifest of list) {
-        for (const [k, { port = 0 }] of (manifest.ports ?? []).entries()) {
+        manifest.ports?.forEach(({ port = 0 }, k) => {
           if (port === 0) report(manifest, `ports[${k}].port`, "there is no number: this port takes no traffic");
-        }
+        });
       }
     }
   },

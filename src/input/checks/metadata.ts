@@ -162,7 +162,7 @@ const ownerReferenceInvalid: Check<InputObject> = {
   good: plain("{name: web, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: web, uid: 7d1a}]}"),
   run: ({ metadata }, report) => {
     const owners = metadata.ownerReferences ?? [];
-    for (const [i, owner] of owners.entries()) {
+    owners.forEach((owner, i) => {
       const path = `metadata.ownerReferences[${i}]`;
       const { apiVersion = "", kind = "", name = "", uid = "" } = owner;
       if (!/^(?:[^/]+\/)?[^/]+$/.test(apiVersion))
@@ -172,7 +172,7 @@ const ownerReferenceInvalid: Check<InputObject> = {
       if (uid === "") report(`${path}.uid`, invalid(uid, "must not be empty"));
       if (apiVersion === "v1" && kind === "Event")
         report(path, invalid(`${apiVersion}, Kind=${kind}`, "is disallowed from being an owner"));
-    }
+    });
     const controllers = owners.filter(({ controller }) => controller === true).map(({ name = "" }) => name);
     if (controllers.length > 1) {
       report(
@@ -193,14 +193,14 @@ const finalizerInvalid: Check<InputObject> = {
   bad: plain("{name: web, finalizers: [guard]}"),
   good: plain("{name: web, finalizers: [example.com/guard]}"),
   run: ({ metadata }, report) => {
-    for (const [i, finalizer] of (metadata.finalizers ?? []).entries()) {
+    metadata.finalizers?.forEach((finalizer, i) => {
       const problem = qualifiedNameProblem(finalizer);
       if (problem !== undefined) report("metadata.finalizers", invalid(finalizer, problem));
       else if (!finalizer.includes("/") && !["kubernetes", "orphan", "foregroundDeletion"].includes(finalizer)) {
         const detail = "name is neither a standard finalizer name nor is it fully qualified";
         report(`metadata.finalizers[${i}]`, invalid(finalizer, detail));
       }
-    }
+    });
   },
 };
 
@@ -243,7 +243,7 @@ const managedFieldsInvalid: Check<InputObject> = {
   bad: plain("{name: web, managedFields: [{operation: Patch}]}"),
   good: plain("name: web"),
   run: ({ metadata }, report) => {
-    for (const [i, entry] of (metadata.managedFields ?? []).entries()) {
+    metadata.managedFields?.forEach((entry, i) => {
       const path = `metadata.managedFields[${i}]`;
       const { operation = "", fieldsType = "", manager = "", subresource = "" } = entry;
       if (operation !== "Apply" && operation !== "Update")
@@ -254,7 +254,7 @@ const managedFieldsInvalid: Check<InputObject> = {
       if (/[^\P{C}\p{Cn}]/u.test(manager))
         report(`${path}.manager`, invalid(manager, "should only contain printable characters"));
       if (subresource.length > 256) report(`${path}.subresource`, tooLong(256));
-    }
+    });
   },
 };
 

@@ -73,18 +73,18 @@ const targetUnresolved: BundleCheck = {
   good: `${web("http")}---\n${pod("{app: web}")}`,
   run: (bundle, report) => {
     for (const { owner, pods } of selections(bundle)) {
-      for (const [i, { targetPort, protocol }] of (owner.spec.ports ?? []).entries()) {
-        if (typeof targetPort !== "string") continue;
+      owner.spec.ports?.forEach(({ targetPort, protocol }, i) => {
+        if (typeof targetPort !== "string") return;
         const without = pods.filter((candidate) => !hasPort(candidate, targetPort, protocol));
         const [first] = without;
-        if (first === undefined) continue;
+        if (first === undefined) return;
         const more = without.length > 1 ? ` and ${without.length - 1} more` : "";
         report(
           owner,
           `spec.ports[${i}].targetPort`,
           `Pod ${first.metadata.name}${more} has no ${protocol} port ${quote(targetPort)}`,
         );
-      }
+      });
     }
   },
 };

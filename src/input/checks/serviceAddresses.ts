@@ -68,11 +68,11 @@ const clusterIPInvalid: Check<ServiceObject> = {
   bad: service(`spec:\n  clusterIP: 010.96.0.10${ports}`),
   good: service(`spec:\n  clusterIP: 10.96.0.10${ports}`),
   run: unlessExternalName(({ spec }, report, context) => {
-    for (const [i, ip] of spec.clusterIPs.entries()) {
-      if (i === 0 && ip === "None") continue;
+    spec.clusterIPs.forEach((ip, i) => {
+      if (i === 0 && ip === "None") return;
       const problem = ipProblem(ip, context.addressRules);
       if (problem !== undefined) report(`spec.clusterIPs[${i}]`, invalid(ip, problem));
-    }
+    });
   }),
 };
 
@@ -120,12 +120,12 @@ const clusterIPFamily: Check<ServiceObject> = {
   good: service(`spec:\n  clusterIP: 10.96.0.10\n  ipFamilies: [IPv4]${ports}`),
   run: unlessExternalName(({ spec }, report, context) => {
     if (isHeadless(spec) || !allAddresses(spec, context)) return;
-    for (const [i, ip] of spec.clusterIPs.entries()) {
+    spec.clusterIPs.forEach((ip, i) => {
       const wanted = spec.ipFamilies[i];
       const family = familyOfText(ip);
-      if (wanted === undefined || family === undefined || wanted === FAMILY_NAME[family]) continue;
+      if (wanted === undefined || family === undefined || wanted === FAMILY_NAME[family]) return;
       report(`spec.clusterIPs[${i}]`, invalid(ip, `expected an ${wanted} value as indicated by \`ipFamilies[${i}]\``));
-    }
+    });
   }),
 };
 
@@ -138,9 +138,9 @@ const familyUnsupported: Check<ServiceObject> = {
   bad: service(`spec:\n  ipFamilies: [ipv4]${ports}`),
   good: service(`spec:\n  ipFamilies: [IPv4]${ports}`),
   run: unlessExternalName(({ spec }, report) => {
-    for (const [i, family] of spec.ipFamilies.entries()) {
+    spec.ipFamilies.forEach((family, i) => {
       if (!FAMILIES.includes(family)) report(`spec.ipFamilies[${i}]`, notSupported(family, FAMILIES));
-    }
+    });
   }),
 };
 
@@ -153,9 +153,9 @@ const familyDuplicate: Check<ServiceObject> = {
   bad: service(`spec:\n  ipFamilies: [IPv4, IPv4]${ports}`),
   good: service(`spec:\n  ipFamilies: [IPv4]${ports}`),
   run: unlessExternalName(({ spec }, report) => {
-    for (const [i, family] of spec.ipFamilies.entries()) {
+    spec.ipFamilies.forEach((family, i) => {
       if (spec.ipFamilies.indexOf(family) < i) report(`spec.ipFamilies[${i}]`, duplicate(family));
-    }
+    });
   }),
 };
 
@@ -243,9 +243,9 @@ const clusterFamily: Check<ServiceObject> = {
       const detail = "this cluster is not configured for dual-stack services";
       report("spec.ipFamilyPolicy", invalid(spec.ipFamilyPolicy, detail));
     }
-    for (const [i, family] of spec.ipFamilies.entries()) {
+    spec.ipFamilies.forEach((family, i) => {
       if (!served.includes(family)) report(`spec.ipFamilies[${i}]`, invalid(family, "not configured on this cluster"));
-    }
+    });
   }),
 };
 

@@ -19,10 +19,10 @@ const externalIPInvalid: Check<ServiceObject> = {
   bad: clusterIP("  externalIPs: [127.0.0.1]"),
   good: clusterIP("  externalIPs: [203.0.113.5]"),
   run: ({ spec }, report, context) => {
-    for (const [i, ip] of spec.externalIPs.entries()) {
+    spec.externalIPs.forEach((ip, i) => {
       const problem = ipProblem(ip, context.addressRules) ?? unusableProblem(ip);
       if (problem !== undefined) report(`spec.externalIPs[${i}]`, invalid(ip, problem));
-    }
+    });
   },
 };
 
@@ -55,10 +55,10 @@ const sourceRangeInvalid: Check<ServiceObject> = {
   bad: balancer("  loadBalancerSourceRanges: [192.0.2.7/24]"),
   good: balancer("  loadBalancerSourceRanges: [192.0.2.0/24]"),
   run: ({ metadata, spec }, report, context) => {
-    for (const [i, range] of spec.loadBalancerSourceRanges.entries()) {
+    spec.loadBalancerSourceRanges.forEach((range, i) => {
       const problem = cidrProblem(range.trim(), context.addressRules);
       if (problem !== undefined) report(`spec.loadBalancerSourceRanges[${i}]`, invalid(range, problem));
-    }
+    });
     const annotation = metadata.annotations?.[RANGES_ANNOTATION]?.trim() ?? "";
     if (spec.type !== "LoadBalancer" || spec.loadBalancerSourceRanges.length > 0 || annotation === "") return;
     for (const range of annotation.split(",")) {
@@ -139,10 +139,10 @@ const ingressIPInvalid: Check<ServiceObject> = {
   bad: withStatus(balancer("  selector: {app: web}"), "ip: 203.0.113.009"),
   good: withStatus(balancer("  selector: {app: web}"), "ip: 203.0.113.9"),
   run: ({ ingress }, report, context) => {
-    for (const [i, { ip = "" }] of ingress.entries()) {
+    ingress.forEach(({ ip = "" }, i) => {
       const problem = ip === "" ? undefined : ipProblem(ip, context.addressRules);
       if (problem !== undefined) report(`status.loadBalancer.ingress[${i}].ip`, invalid(ip, problem));
-    }
+    });
   },
 };
 
@@ -158,12 +158,12 @@ const ingressModeInvalid: Check<ServiceObject> = {
   bad: withStatus(balancer("  selector: {app: web}"), "{ip: 203.0.113.9, ipMode: Direct}"),
   good: withStatus(balancer("  selector: {app: web}"), "{ip: 203.0.113.9, ipMode: Proxy}"),
   run: ({ ingress }, report) => {
-    for (const [i, { ip = "", ipMode }] of ingress.entries()) {
+    ingress.forEach(({ ip = "", ipMode }, i) => {
       const path = `status.loadBalancer.ingress[${i}].ipMode`;
       if (ip === "" && ipMode !== undefined) report(path, forbidden("may not be specified when `ip` is not set"));
       else if (ip !== "" && ipMode === undefined) report(path, required("must be specified when `ip` is set"));
       else if (ipMode !== undefined && !MODES.includes(ipMode)) report(path, notSupported(ipMode, MODES));
-    }
+    });
   },
 };
 
@@ -176,13 +176,13 @@ const ingressHostnameInvalid: Check<ServiceObject> = {
   bad: withStatus(balancer("  selector: {app: web}"), "hostname: LB.example.com"),
   good: withStatus(balancer("  selector: {app: web}"), "hostname: lb.example.com"),
   run: ({ ingress }, report) => {
-    for (const [i, { hostname = "" }] of ingress.entries()) {
-      if (hostname === "") continue;
+    ingress.forEach(({ hostname = "" }, i) => {
+      if (hostname === "") return;
       const path = `status.loadBalancer.ingress[${i}].hostname`;
       const problem = subdomainProblem(hostname);
       if (problem !== undefined) report(path, invalid(hostname, problem));
       if (canonicalIP(hostname) !== undefined) report(path, invalid(hostname, "must be a DNS name, not an IP address"));
-    }
+    });
   },
 };
 

@@ -16,7 +16,9 @@ const portNameRequired: Check<ServiceObject> = {
   good: service("spec:\n  ports:\n  - {name: http, port: 80}\n  - {name: https, port: 443}"),
   run: ({ spec }, report) => {
     if (spec.ports.length < 2) return;
-    for (const [i, port] of spec.ports.entries()) if (port.name === "") report(`spec.ports[${i}].name`, required(""));
+    spec.ports.forEach((port, i) => {
+      if (port.name === "") report(`spec.ports[${i}].name`, required(""));
+    });
   },
 };
 
@@ -30,10 +32,10 @@ const portNameInvalid: Check<ServiceObject> = {
   bad: service("spec:\n  ports:\n  - {name: http_alt, port: 80}"),
   good: service("spec:\n  ports:\n  - {name: http-alt, port: 80}"),
   run: ({ spec }, report) => {
-    for (const [i, { name }] of spec.ports.entries()) {
+    spec.ports.forEach(({ name }, i) => {
       const problem = name === "" ? undefined : labelProblem(name);
       if (problem !== undefined) report(`spec.ports[${i}].name`, invalid(name, problem));
-    }
+    });
   },
 };
 
@@ -47,10 +49,10 @@ const portNameDuplicate: Check<ServiceObject> = {
   good: service("spec:\n  ports:\n  - {name: dns, port: 53, protocol: UDP}\n  - {name: dns-tcp, port: 53}"),
   run: ({ spec }, report) => {
     const seen = new Set<string>();
-    for (const [i, { name }] of spec.ports.entries()) {
+    spec.ports.forEach(({ name }, i) => {
       if (name !== "" && seen.has(name)) report(`spec.ports[${i}].name`, duplicate(name));
       seen.add(name);
-    }
+    });
   },
 };
 
@@ -63,10 +65,10 @@ const portInvalid: Check<ServiceObject> = {
   bad: service("spec:\n  ports:\n  - port: 65536"),
   good: service("spec:\n  ports:\n  - port: 65535"),
   run: ({ spec }, report) => {
-    for (const [i, { port }] of spec.ports.entries()) {
+    spec.ports.forEach(({ port }, i) => {
       const problem = portProblem(port);
       if (problem !== undefined) report(`spec.ports[${i}].port`, invalid(port, problem));
-    }
+    });
   },
 };
 
@@ -80,9 +82,9 @@ const protocolUnsupported: Check<ServiceObject> = {
   bad: service("spec:\n  ports:\n  - {port: 80, protocol: tcp}"),
   good: service("spec:\n  ports:\n  - {port: 80, protocol: TCP}"),
   run: ({ spec }, report) => {
-    for (const [i, { protocol }] of spec.ports.entries()) {
+    spec.ports.forEach(({ protocol }, i) => {
       if (!PROTOCOLS.includes(protocol)) report(`spec.ports[${i}].protocol`, notSupported(protocol, PROTOCOLS));
-    }
+    });
   },
 };
 
@@ -118,10 +120,10 @@ const appProtocolInvalid: Check<ServiceObject> = {
   bad: service("spec:\n  ports:\n  - {port: 80, appProtocol: a/b/c}"),
   good: service("spec:\n  ports:\n  - {port: 80, appProtocol: kubernetes.io/h2c}"),
   run: ({ spec }, report) => {
-    for (const [i, { appProtocol }] of spec.ports.entries()) {
+    spec.ports.forEach(({ appProtocol }, i) => {
       const problem = appProtocol === undefined ? undefined : qualifiedNameProblem(appProtocol);
       if (problem !== undefined) report(`spec.ports[${i}].appProtocol`, invalid(appProtocol, problem));
-    }
+    });
   },
 };
 
@@ -132,11 +134,11 @@ function onRepeat(
   found: (i: number) => void,
 ) {
   const seen = new Set<string>();
-  for (const [i, port] of ports.entries()) {
+  ports.forEach((port, i) => {
     const key = keyOf(port);
     if (key !== undefined && seen.has(key)) found(i);
     if (key !== undefined) seen.add(key);
-  }
+  });
 }
 
 const portDuplicate: Check<ServiceObject> = {
@@ -187,9 +189,9 @@ const nodePortForbidden: Check<ServiceObject> = {
   good: service("spec:\n  type: NodePort\n  ports:\n  - {port: 80, nodePort: 30080}"),
   run: ({ spec }, report) => {
     if (spec.type !== "ClusterIP") return;
-    for (const [i, { nodePort }] of spec.ports.entries()) {
+    spec.ports.forEach(({ nodePort }, i) => {
       if (nodePort !== 0) report(`spec.ports[${i}].nodePort`, forbidden("may not be used when `type` is 'ClusterIP'"));
-    }
+    });
   },
 };
 
@@ -204,11 +206,11 @@ const nodePortRange: Check<ServiceObject> = {
   good: service("spec:\n  type: NodePort\n  ports:\n  - {port: 80, nodePort: 30080}"),
   run: ({ spec }, report, { nodePortRange: range }) => {
     if (spec.type !== "NodePort" && spec.type !== "LoadBalancer") return;
-    for (const [i, { nodePort }] of spec.ports.entries()) {
-      if (nodePort === 0 || (nodePort >= range.first && nodePort <= range.last)) continue;
+    spec.ports.forEach(({ nodePort }, i) => {
+      if (nodePort === 0 || (nodePort >= range.first && nodePort <= range.last)) return;
       const detail = `provided port is not in the valid range. The range of valid ports is ${range.first}-${range.last}`;
       report(`spec.ports[${i}].nodePort`, invalid(nodePort, detail));
-    }
+    });
   },
 };
 
@@ -228,14 +230,14 @@ const nodePortShared: Check<ServiceObject> = {
   run: ({ spec }, report) => {
     if (spec.type !== "NodePort" && spec.type !== "LoadBalancer") return;
     const owners = new Map<number, PortObject>();
-    for (const [i, port] of spec.ports.entries()) {
+    spec.ports.forEach((port, i) => {
       const owner = owners.get(port.nodePort);
-      if (port.nodePort === 0) continue;
+      if (port.nodePort === 0) return;
       if (owner === undefined) owners.set(port.nodePort, port);
       else if (owner.port !== port.port && owner.protocol !== port.protocol) {
         report(`spec.ports[${i}].nodePort`, invalid(port.nodePort, "provided port is already allocated"));
       }
-    }
+    });
   },
 };
 

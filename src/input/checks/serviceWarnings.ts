@@ -25,14 +25,20 @@ const legacyAddress: Check<ServiceObject> = {
       const canonical = ipProblem(text, addressRules) === undefined ? otherForm(text) : undefined;
       if (canonical !== undefined) report(path, `${quote(text)} is read as ${quote(canonical)}`);
     };
-    for (const [i, ip] of spec.clusterIPs.entries()) judge(`spec.clusterIPs[${i}]`, ip);
-    for (const [i, ip] of spec.externalIPs.entries()) judge(`spec.externalIPs[${i}]`, ip);
-    for (const [i, { ip = "" }] of ingress.entries()) judge(`status.loadBalancer.ingress[${i}].ip`, ip);
-    for (const [i, range] of spec.loadBalancerSourceRanges.entries()) {
+    spec.clusterIPs.forEach((ip, i) => {
+      judge(`spec.clusterIPs[${i}]`, ip);
+    });
+    spec.externalIPs.forEach((ip, i) => {
+      judge(`spec.externalIPs[${i}]`, ip);
+    });
+    ingress.forEach(({ ip = "" }, i) => {
+      judge(`status.loadBalancer.ingress[${i}].ip`, ip);
+    });
+    spec.loadBalancerSourceRanges.forEach((range, i) => {
       const canonical = cidrProblem(range.trim(), addressRules) === undefined ? canonicalCIDR(range.trim()) : undefined;
-      if (canonical === undefined || canonical === range.trim()) continue;
+      if (canonical === undefined || canonical === range.trim()) return;
       report(`spec.loadBalancerSourceRanges[${i}]`, `${quote(range)} is read as ${quote(canonical)}`);
-    }
+    });
   },
 };
 
@@ -131,9 +137,9 @@ const externalNamePorts: Check<ServiceObject> = {
   good: service("spec:\n  type: ExternalName\n  externalName: db.example.com"),
   run: ({ spec }, report) => {
     if (spec.type !== "ExternalName") return;
-    for (const [i, { nodePort }] of spec.ports.entries()) {
+    spec.ports.forEach(({ nodePort }, i) => {
       if (nodePort !== 0) report(`spec.ports[${i}].nodePort`, "is ignored for ExternalName services");
-    }
+    });
   },
 };
 
@@ -193,20 +199,20 @@ const rangesAdmitAll: Check<ServiceObject> = {
   good: balancer("  loadBalancerSourceRanges: [192.0.2.0/24]"),
   run: ({ spec, ingress }, report) => {
     const ranges = spec.loadBalancerSourceRanges.map((range) => canonicalCIDR(range.trim()));
-    for (const [i, range] of ranges.entries()) {
-      if (range === undefined || prefixLength(range) !== 0) continue;
+    ranges.forEach((range, i) => {
+      if (range === undefined || prefixLength(range) !== 0) return;
       report(`spec.loadBalancerSourceRanges[${i}]`, `${quote(range)} admits every source`);
-    }
+    });
     if (ranges.length === 0 || ranges.includes(undefined)) return;
     const covered = new Set(ranges.map((range) => range?.includes(":")));
-    for (const [i, { ip = "", ipMode }] of ingress.entries()) {
-      if (ip === "" || ipMode === "Proxy" || covered.has(ip.includes(":"))) continue;
+    ingress.forEach(({ ip = "", ipMode }, i) => {
+      if (ip === "" || ipMode === "Proxy" || covered.has(ip.includes(":"))) return;
       const family = ip.includes(":") ? "IPv6" : "IPv4";
       report(
         `status.loadBalancer.ingress[${i}].ip`,
         `no source range is ${family}, so ${quote(ip)} admits every source`,
       );
-    }
+    });
   },
 };
 
@@ -221,10 +227,10 @@ const portNameForDns: Check<ServiceObject> = {
   bad: service(`spec:\n  ports:\n  - {port: 80, name: ${"a".repeat(63)}}`),
   good: service("spec:\n  ports:\n  - {port: 80, name: http}"),
   run: ({ spec }, report) => {
-    for (const [i, { name }] of spec.ports.entries()) {
+    spec.ports.forEach(({ name }, i) => {
       if (name.length > MOST_DNS_PORT_NAME)
         report(`spec.ports[${i}].name`, `${quote(name)} has no room for the underscore of its SRV record`);
-    }
+    });
   },
 };
 
