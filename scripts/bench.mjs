@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { allocationTimes } from "./bench/allocation.mjs";
 import { writeCluster } from "./bench/cluster.mjs";
 import { measure } from "./bench/measure.mjs";
 import { mebibytes, milliseconds, table } from "./bench/table.mjs";
@@ -119,6 +120,7 @@ try {
   await startUp();
   await compileGrowth(folder);
   await validateGrowth(folder);
+  await allocationTimes(folder);
   nftables();
 } finally {
   rmSync(folder, { recursive: true, force: true });
