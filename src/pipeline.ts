@@ -6,7 +6,7 @@ import { compile } from "./compile.ts";
 import { diff } from "./diff.ts";
 import { InternalError, UserError } from "./errors.ts";
 import { findings } from "./input/checks/index.ts";
-import { load } from "./input/load.ts";
+import { load, loadSources, readSources, type Sources } from "./input/load.ts";
 import { validate } from "./input/validate.ts";
 import { resolve } from "./resolve/servicePorts.ts";
 import { compileOptions, type HostFacts, type Node, nodeOf, renderOptions } from "./settings/node.ts";
@@ -44,17 +44,13 @@ export interface Input {
   readonly diagnostics: readonly Diagnostic[];
   /** How many objects of kinds that have no meaning here were passed over, by kind. */
   readonly foreign: ReadonlyMap<string, number>;
-  /** SHA-256 of all that was read; "" if it was not asked for. */
-  readonly hash: string;
   locate(source: Document["source"]): Position;
 }
 
-export async function readInput(
-  files: readonly string[],
-  stdin: () => Promise<Uint8Array>,
-  settings: Settings,
-  needsHash = true,
-): Promise<Input> {
+export { readSources, type Sources } from "./input/load.ts";
+
+/** What was read, judged. */
+export function judge(sources: Sources, settings: Settings): Input {
   const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs, nodeName } = settings;
   const limits = {
     ...(allowedExternalIPs === undefined ? {} : { allowedExternalIPs }),
@@ -62,16 +58,23 @@ export async function readInput(
     ...(nodeName === undefined ? {} : { nodeName }),
   };
   const options = { kubeVersion, serviceCIDRs, nodePortRange, defaultNamespace: namespace, ...limits };
-  const loaded = await load(files, needsHash ? { stdin } : { stdin, hash: "" });
+  const loaded = loadSources(sources);
   const checked = validate(loaded.documents, families === undefined ? options : { ...options, families });
   return {
     documents: loaded.documents,
     manifests: checked.manifests,
     diagnostics: loaded.positioned([...loaded.diagnostics, ...checked.diagnostics]),
     foreign: checked.foreign,
-    hash: loaded.hash,
     locate: loaded.locate,
   };
+}
+
+export async function readInput(
+  files: readonly string[],
+  stdin: () => Promise<Uint8Array>,
+  settings: Settings,
+): Promise<Input> {
+  return judge(await readSources(files, stdin), settings);
 }
 
 /** Everything that validation may find, with explanations. */

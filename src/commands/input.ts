@@ -1,7 +1,7 @@
 import { UserError } from "../errors.ts";
 import { type Sifted, sift } from "../pipeline/skip.ts";
 import { type Completed, complete } from "../pipeline/standalone.ts";
-import { type Input, readInput } from "../pipeline.ts";
+import { type Input, readInput, readSources, type Sources } from "../pipeline.ts";
 import { diagnosticsText, foreignText, summaryText } from "../report/diagnostics.ts";
 import { count, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -12,19 +12,24 @@ import type { Io } from "./io.ts";
 /** Findings shown to people; the rest is counted. Programs get all. */
 const LIMIT = 100;
 
-/**
- * Reads what -f names.
- * @throws UserError if no input was named
- */
-export function inputFrom(flags: Flags, settings: Settings, io: Io, needsHash = false): Promise<Input> {
+/** @throws UserError if no input was named */
+function filesFrom(flags: Flags): readonly string[] {
   const files = listFlag(flags, "file");
-  if (files.length === 0) {
-    throw new UserError(
-      "no input: nothing was named with -f",
-      "name manifests with -f FILE, -f DIRECTORY, or -f - for standard input",
-    );
-  }
-  return readInput(files, () => io.stdin(), settings, needsHash);
+  if (files.length > 0) return files;
+  throw new UserError(
+    "no input: nothing was named with -f",
+    "name manifests with -f FILE, -f DIRECTORY, or -f - for standard input",
+  );
+}
+
+/** Reads what -f names. */
+export function sourcesFrom(flags: Flags, io: Io): Promise<Sources> {
+  return readSources(filesFrom(flags), () => io.stdin());
+}
+
+/** Reads what -f names, and judges it. */
+export function inputFrom(flags: Flags, settings: Settings, io: Io): Promise<Input> {
+  return readInput(filesFrom(flags), () => io.stdin(), settings);
 }
 
 /**

@@ -12,7 +12,9 @@ import {
   type FamilyPlan,
   type FlowCleanup,
   type Input,
+  judge,
   restoreRouteLocalnet,
+  type Sources,
 } from "../pipeline.ts";
 import { changesText, countsText, servicePortText } from "../report/changes.ts";
 import { placeOf } from "../report/diagnostics.ts";
@@ -24,7 +26,7 @@ import type { ApplyResult, Origin } from "../types.ts";
 import { needsRouteLocalnet, onThisNode, planAgain, planFor, scopeText, showPlans } from "./diff.ts";
 import { type Flags, isSet, listFlag, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
-import { accept, completeInput, inputFrom } from "./input.ts";
+import { accept, completeInput, sourcesFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 import { uninterrupted } from "./signals.ts";
 
@@ -33,28 +35,39 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const machine = await thisMachine();
   const settings = await onThisNode(await settingsFrom(flags, io), machine, io);
   const from = await quickOrigin(flags, settings, machine, io);
-  if (from !== undefined && (await isAsLeft(from, settings, machine))) {
+  let read: Promise<Sources> | undefined;
+  const sources = () => {
+    read ??= sourcesFrom(flags, io);
+    return read;
+  };
+  if (from !== undefined && (await isAsLeft(from, async () => (await sources()).hash, settings, machine))) {
     if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson({ kind: "unchanged" })));
     else if (io.errorIsTTY || isSet(flags, "verbose"))
       io.note(`in sync: as the last run left it (${settings.backend})\n`);
     return ExitCode.done;
   }
-  const sifted = await accept(await inputFrom(flags, settings, io, true), flags, settings, io);
+  const { sifted, hash } = await siftedFrom(await sources(), flags, settings, io);
   const completed = sifted === undefined ? undefined : await completeInput(sifted.input, settings, io);
   if (sifted === undefined || completed === undefined) return ExitCode.inputRejected;
-  const work: Work = { sifted, completed, from };
+  const work: Work = { sifted, completed, from, inputHash: hash };
   const code = isSet(flags, "dryRun")
     ? await dryRun(flags, settings, work, machine, io)
     : await exclusively(settings, machine, () => uninterrupted(io, () => syncNow(flags, settings, work, machine, io)));
   return code === ExitCode.done && sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
 }
 
+/** What may be used of the input; the bytes themselves are not needed any more then, but for their hash. */
+async function siftedFrom(sources: Sources, flags: Flags, settings: Settings, io: Io) {
+  return { hash: sources.hash, sifted: await accept(judge(sources, settings), flags, settings, io) };
+}
+
 /** What there is to sync. */
 interface Work {
   readonly sifted: Sifted;
   readonly completed: Completed;
-  /** What it is made from, where that may make the next run quick. */
+  /** What it is made from beside the input, where that may make the next run quick. */
   readonly from: RulesOrigin | undefined;
+  readonly inputHash: string;
 }
 
 /** What the rules are made from, where a stamp can tell whether they are still there. */
@@ -65,7 +78,7 @@ async function quickOrigin(
   io: Io,
 ): Promise<RulesOrigin | undefined> {
   if (settings.backend !== "nftables" || settings.verify || isSet(flags, "dryRun")) return undefined;
-  return originOf(listFlag(flags, "file"), () => io.stdin(), settings, machine, io.version);
+  return originOf(listFlag(flags, "file"), settings, machine, io.version);
 }
 
 async function dryRun(
@@ -85,7 +98,7 @@ async function dryRun(
 async function syncNow(
   flags: Flags,
   settings: Settings,
-  { sifted, completed, from }: Work,
+  { sifted, completed, from, inputHash }: Work,
   machine: Machine,
   io: Io,
 ): Promise<ExitCode> {
@@ -119,8 +132,8 @@ async function syncNow(
   if (settings.backend === "nftables" && (await restoreRouteLocalnet(settings.stateDir))) {
     io.note("set net.ipv4.conf.all.route_localnet = 0: nftables needs it for nothing\n");
   }
-  await noteAsLeft(sifted.skipped.length === 0 ? from : undefined, input.hash, plans, settings);
-  await noteAccepted(sifted.input, settings, {
+  await noteAsLeft(sifted.skipped.length === 0 ? from : undefined, inputHash, plans, settings);
+  await noteAccepted({ manifests: sifted.input.manifests, hash: inputHash }, settings, {
     maySkip: isSet(flags, "skipInvalid"),
     changed: result.kind === "applied",
   });

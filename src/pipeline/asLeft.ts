@@ -3,55 +3,63 @@ import { readStamp } from "../apply/apply.ts";
 import { createRunner } from "../apply/exec.ts";
 import { readState, writeState } from "../apply/state.ts";
 import { nftables } from "../backends/nftables/index.ts";
-import { hashInputs } from "../input/load.ts";
+import { glanceAt } from "../input/load.ts";
 import type { FamilyPlan } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Family } from "../types.ts";
 import { type Machine, NFT } from "./node.ts";
 
 /**
- * The quickest way to find nothing to do: the same bytes of input, the same settings and machine as in the last run,
- * and a kernel whose stamps are those that this run left. Then nothing is parsed and nothing is listed.
+ * The quickest way to find nothing to do: the same input, the same settings and machine as in the last run, and a
+ * kernel whose stamps are those that this run left. Then nothing is parsed and nothing is listed, and files that the
+ * file system says are untouched are not even read.
  */
 
 const SECTION = "asLeft";
 
 /** What a run left, and from what it was made. */
 interface Footprint {
+  /** Digest of all but the input. */
   readonly from: string;
+  readonly inputHash: string;
+  /** What the file system said about the input; null where that says nothing. */
+  readonly glance: string | null;
   /** Stamp by family. */
   readonly stamps: Readonly<Record<string, string>>;
 }
 
-/** What rules are made from, and the input's part in it. */
+/** What rules are made from, beside the bytes of the input. */
 export interface RulesOrigin {
   readonly digest: string;
-  /** As `load` gives it. */
-  readonly inputHash: string;
+  /** Taken before the input is read, so that a change in between is found the next time. */
+  readonly glance: string | undefined;
 }
 
-/** What the input and everything else that rules are made from comes down to; undefined where it cannot be read. */
+/** Everything that rules are made from, without reading the input. */
 export async function originOf(
   files: readonly string[],
-  stdin: () => Promise<Uint8Array>,
   settings: Settings,
   machine: Machine,
   version: string,
-): Promise<RulesOrigin | undefined> {
-  const inputHash = await hashInputs(files, stdin);
-  if (inputHash === undefined) return undefined;
-  return { digest: hash("sha256", JSON.stringify([inputHash, files, settings, machine, version])), inputHash };
+): Promise<RulesOrigin> {
+  const glance = await glanceAt(files, Date.now());
+  return { digest: hash("sha256", JSON.stringify([files, settings, machine, version])), glance };
 }
 
-/** Whether this node is as the last run left it, and would be made the same again. */
+/**
+ * Whether this node is as the last run left it, and would be made the same again.
+ * @param inputHash asked for only when a glance at the input was not enough
+ */
 export async function isAsLeft(
-  { digest }: RulesOrigin,
+  { digest, glance }: RulesOrigin,
+  inputHash: () => Promise<string>,
   { stateDir }: Settings,
   { searchPath }: Machine,
 ): Promise<boolean> {
   const { record } = await readState(stateDir);
   const left = record.sections[SECTION];
   if (!isFootprint(left) || left.from !== digest) return false;
+  if ((glance === undefined || left.glance !== glance) && left.inputHash !== (await inputHash())) return false;
   const run = createRunner(searchPath);
   for (const [family, stamp] of Object.entries(left.stamps)) {
     const commands = nftables.commands(family as Family, NFT);
@@ -63,29 +71,36 @@ export async function isAsLeft(
 /** Notes what was left; small tables are listed every time, so nothing is noted when there are such. */
 export async function noteAsLeft(
   origin: RulesOrigin | undefined,
-  readHash: string,
+  inputHash: string,
   plans: readonly FamilyPlan[],
   { stateDir }: Settings,
 ): Promise<void> {
   const { record } = await readState(stateDir);
-  // An input that changed while we looked at it is not the one that the origin speaks of.
-  const left = origin?.inputHash === readHash ? footprintOf(origin.digest, plans) : undefined;
-  if (left === undefined && record.sections[SECTION] === undefined) return;
-  const { [SECTION]: _, ...others } = record.sections;
-  await writeState(stateDir, { ...record, sections: left === undefined ? others : { ...others, [SECTION]: left } });
+  const stamps = origin === undefined ? undefined : stampsOf(plans);
+  if (stamps === undefined && record.sections[SECTION] === undefined) return;
+  const { [SECTION]: _, ...sections } = record.sections;
+  if (origin === undefined || stamps === undefined) return writeState(stateDir, { ...record, sections });
+  const { digest: from, glance = null } = origin;
+  const left: Footprint = { from, inputHash, glance, stamps };
+  await writeState(stateDir, { ...record, sections: { ...sections, [SECTION]: left } });
 }
 
-function footprintOf(from: string, plans: readonly FamilyPlan[]): Footprint | undefined {
+function stampsOf(plans: readonly FamilyPlan[]): Readonly<Record<string, string>> | undefined {
   const stamps: Record<string, string> = {};
   for (const { family, wanted, verify } of plans) {
     const stamp = nftables.stamp(wanted);
     if (verify || stamp === undefined) return undefined;
     stamps[family] = stamp;
   }
-  return { from, stamps };
+  return stamps;
 }
 
 function isFootprint(value: unknown): value is Footprint {
-  if (typeof value !== "object" || value === null || !("from" in value) || !("stamps" in value)) return false;
-  return typeof value.from === "string" && typeof value.stamps === "object" && value.stamps !== null;
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    !("from" in value && "inputHash" in value && "glance" in value && "stamps" in value)
+  )
+    return false;
+  return typeof value.inputHash === "string" && typeof value.stamps === "object" && value.stamps !== null;
 }

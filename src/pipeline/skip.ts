@@ -1,4 +1,4 @@
-import { forgetAccepted, isRecorded, readAccepted, writeAccepted } from "../apply/accepted.ts";
+import { type Accepted, forgetAccepted, isRecorded, readAccepted, writeAccepted } from "../apply/accepted.ts";
 import { UserError } from "../errors.ts";
 import type { FamilyPlan, Input } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -96,7 +96,7 @@ const CHEAP_ENDPOINTS = 50_000;
 
 /** Records what the rules are made from now, for runs that skip; a record of something else is removed. */
 export async function noteAccepted(
-  { manifests, hash }: Input,
+  { manifests, hash }: Accepted,
   { stateDir }: Settings,
   run: { readonly maySkip: boolean; readonly changed: boolean },
 ): Promise<void> {

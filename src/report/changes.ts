@@ -139,8 +139,12 @@ export function countChanges(changes: readonly Change[]): ChangeCounts {
     else counts.altered += 1;
     counts.linesAdded += added.length;
     counts.linesRemoved += removed.length;
+    let last: Origin | undefined;
     for (const { origin } of added) {
-      if (origin !== undefined) services.add(`${origin.servicePort.namespace}/${origin.servicePort.name}`);
+      // Lines of one Service stand together.
+      if (origin === undefined || origin === last) continue;
+      last = origin;
+      services.add(`${origin.servicePort.namespace}/${origin.servicePort.name}`);
     }
   }
   return { services: services.size, ...counts };

@@ -34,6 +34,7 @@ const ADDRESS_TYPES = { ipv4: "IPv4", ipv6: "IPv6" } as const satisfies Record<F
  * (an input seldom holds all Nodes), and topology mode Auto gives no hints (it needs the Nodes' CPUs).
  */
 export function slicesFromPods(manifests: readonly Manifest[]): readonly EndpointSliceManifest[] {
+  if (!manifests.some(({ kind }) => kind === "Pod")) return [];
   const served = new Set<string>();
   const zones = new Map<string, string>();
   const pods: PodManifest[] = [];

@@ -35,7 +35,7 @@ export interface CompletedCase {
 export async function completeCase(packetCase: PacketCase, backend: BackendName): Promise<CompletedCase> {
   const { input, flags, family, table } = packetCase;
   const settings: Settings = { ...settingsFor(flags), backend, stateDir: NO_STATE };
-  const read = await readInput(["-"], async () => Buffer.from(input), settings, false);
+  const read = await readInput(["-"], async () => Buffer.from(input), settings);
   const { input: whole, findings, assignments } = await complete(read, settings);
   const { manifests } = whole;
   const errors = [...read.diagnostics, ...findings].filter(({ severity }) => severity === "error");

@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Diagnostic } from "../../types.ts";
@@ -30,10 +31,47 @@ export async function* readInputs(
   inputs: readonly string[],
   stdin: (() => Promise<string | Uint8Array>) | undefined,
 ): AsyncGenerator<ReadResult> {
+  for await (const found of findInputs(inputs)) {
+    if (found.kind === "problem") yield found.diagnostic;
+    else yield found.kind === "stdin" ? await readStdin(stdin) : await readFound(found);
+  }
+}
+
+/** How long a file must be as it is, in milliseconds, before its times tell one content from another. */
+const SETTLED = 3_000;
+
+/**
+ * What the file system says about the inputs, without reading them: equal for equal bytes, as far as anybody can
+ * tell who does not read them (make and git rely on the same). Undefined where that says nothing: standard input,
+ * pipes, problems, and files that changed just now.
+ */
+export async function glanceAt(inputs: readonly string[], now: number): Promise<string | undefined> {
+  const seen: string[] = [];
+  for await (const found of findInputs(inputs)) {
+    if (found.kind !== "file" || !found.status.isFile()) return undefined;
+    const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = found.status;
+    if (Number(ctimeMs) > now - SETTLED) return undefined;
+    seen.push(`${found.path} ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`);
+  }
+  return seen.join("\n");
+}
+
+type Found =
+  | { readonly kind: "stdin" }
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      readonly status: BigIntStats;
+      /** Found by looking through a directory rather than named by the user. */
+      readonly fromDirectory: boolean;
+    }
+  | { readonly kind: "problem"; readonly diagnostic: Diagnostic };
+
+async function* findInputs(inputs: readonly string[]): AsyncGenerator<Found> {
   const seen = new Set<string>();
   for (const input of inputs) {
-    if (input === "-") yield await readStdin(stdin);
-    else yield* readPath(input, false, seen);
+    if (input === "-") yield { kind: "stdin" };
+    else yield* findPath(input, false, seen);
   }
 }
 
@@ -46,24 +84,32 @@ async function readStdin(stdin: (() => Promise<string | Uint8Array>) | undefined
   return { name: "-", bytes, fromDirectory: false, rereadable: false };
 }
 
-async function* readPath(path: string, fromDirectory: boolean, seen: Set<string>): AsyncGenerator<ReadResult> {
+async function readFound({ path, status, fromDirectory }: Extract<Found, { kind: "file" }>): Promise<ReadResult> {
   try {
-    const status = await stat(path);
+    return { name: path, bytes: await readCapped(path), fromDirectory, rereadable: status.isFile() };
+  } catch (error) {
+    return unreadable(path, error);
+  }
+}
+
+async function* findPath(path: string, fromDirectory: boolean, seen: Set<string>): AsyncGenerator<Found> {
+  try {
+    const status = await stat(path, { bigint: true });
     if (!status.isDirectory()) {
-      yield { name: path, bytes: await readCapped(path), fromDirectory, rereadable: status.isFile() };
+      yield { kind: "file", path, status, fromDirectory };
       return;
     }
     const real = await realpath(path);
     if (seen.has(real)) return;
     seen.add(real);
   } catch (error) {
-    yield unreadable(path, error);
+    yield problem(unreadable(path, error));
     return;
   }
-  yield* readDirectory(path, seen);
+  yield* findInDirectory(path, seen);
 }
 
-async function* readDirectory(path: string, seen: Set<string>): AsyncGenerator<ReadResult> {
+async function* findInDirectory(path: string, seen: Set<string>): AsyncGenerator<Found> {
   let found = false;
   try {
     const entries = await readdir(path, { withFileTypes: true });
@@ -75,16 +121,20 @@ async function* readDirectory(path: string, seen: Set<string>): AsyncGenerator<R
       const directory = entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToDirectory(child)));
       if (!directory && !MANIFEST_NAME.test(entry.name)) continue;
       found = true;
-      yield* readPath(child, true, seen);
+      yield* findPath(child, true, seen);
     }
   } catch (error) {
-    yield unreadable(path, error);
+    yield problem(unreadable(path, error));
     return;
   }
   if (!found) {
     const message = `no .yaml, .yml or .json file in directory ${quote(path)}`;
-    yield textError("input-empty", at(path), message, "name the directory that holds the manifests");
+    yield problem(textError("input-empty", at(path), message, "name the directory that holds the manifests"));
   }
+}
+
+function problem(diagnostic: Diagnostic): Found {
+  return { kind: "problem", diagnostic };
 }
 
 async function leadsToDirectory(path: string): Promise<boolean> {

@@ -3,11 +3,10 @@ import { quote } from "../quote.ts";
 import { takeApart } from "./apart.ts";
 import { positionAt } from "./encoding.ts";
 import { textError } from "./finding.ts";
-import { countKeys, type JsonProblem, jsonShape, scanJson } from "./json.ts";
+import { countKeys, hasDuplicateKeys, type JsonProblem, jsonShape, MAX_DEPTH, scanJson } from "./json.ts";
 import type { TextResult } from "./record.ts";
 import type { YamlRange } from "./split.ts";
 
-const MAX_DEPTH = 100;
 /** Above this size a text that is broken JSON is not tried as YAML as well. */
 const LARGEST_RETRY = 8 * 1024 * 1024;
 
@@ -16,17 +15,18 @@ const LARGEST_RETRY = 8 * 1024 * 1024;
  * (`{kind: Service}`) is handed to `asYaml`, unless the file's name says JSON.
  */
 export function readJson(file: string, bytes: Buffer, keep: Buffer | undefined, asYaml: () => TextResult): TextResult {
-  const shape = jsonShape(bytes);
-  if (shape.depth > MAX_DEPTH) return failed(file, keep, tooDeep(file));
   const text = bytes.toString("utf8");
   const whole = parse(text);
   if (whole !== undefined) {
-    const duplicate = shape.keys === countKeys(whole.value) ? undefined : scanJson(text).problem;
+    const keys = countKeys(whole.value);
+    if (keys === undefined) return failed(file, keep, tooDeep(file));
+    const duplicate = hasDuplicateKeys(bytes, keys) ? scanJson(text).problem : undefined;
     if (duplicate !== undefined) return failed(file, keep, problemDiagnostic(file, bytes, text, duplicate));
     return collect(file, keep, [
       { value: whole.value, range: { start: 0, end: bytes.length, line: 1, items: undefined } },
     ]);
   }
+  if (jsonShape(bytes).depth > MAX_DEPTH) return failed(file, keep, tooDeep(file));
   const scan = scanJson(text);
   if (scan.problem === undefined) {
     const values = [];

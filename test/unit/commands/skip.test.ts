@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,7 +36,9 @@ async function siftText(text: string) {
   return { kept: sifted.input.manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`), skipped, recorded };
 }
 
-const record = async (text: string) => noteAccepted(await read(text), settings, { maySkip: true, changed: true });
+const hashOf = (text: string) => createHash("sha256").update(text).digest("hex");
+const accepted = async (text: string) => ({ manifests: (await read(text)).manifests, hash: hashOf(text) });
+const record = async (text: string) => noteAccepted(await accepted(text), settings, { maySkip: true, changed: true });
 
 describe("sift", () => {
   it("keeps everything of an input without errors", async () => {
@@ -89,22 +92,22 @@ describe("sift", () => {
 });
 
 describe("the record of what was accepted", () => {
-  const recorded = async (text: string) => isRecorded(settings.stateDir, (await read(text)).hash);
+  const recorded = (text: string) => isRecorded(settings.stateDir, hashOf(text));
 
   it("is that of the last run", async () => {
     expect(await recorded(GOOD)).toBe(false);
-    await noteAccepted(await read(GOOD), settings, { maySkip: false, changed: true });
+    await noteAccepted(await accepted(GOOD), settings, { maySkip: false, changed: true });
     expect(await recorded(GOOD)).toBe(true);
     const other = GOOD + service("new", "10.96.0.4");
-    await noteAccepted(await read(other), settings, { maySkip: false, changed: false });
+    await noteAccepted(await accepted(other), settings, { maySkip: false, changed: false });
     expect([await recorded(GOOD), await recorded(other)]).toEqual([false, true]);
   });
 
   it("is kept of large inputs only for those who may skip; a stale one goes", async () => {
-    const input = await read(GOOD);
+    const input = await accepted(GOOD);
     const endpoints = Array.from({ length: 50_001 }, () => ({ addresses: ["10.244.0.9"] }));
     const manifests = input.manifests.map((one) => (one.kind === "EndpointSlice" ? { ...one, endpoints } : one));
-    const large: Input = { ...input, manifests, hash: "large" };
+    const large = { manifests, hash: "large" };
     await noteAccepted(input, settings, { maySkip: false, changed: true });
     await noteAccepted(large, settings, { maySkip: false, changed: true });
     expect([await recorded(GOOD), await isRecorded(settings.stateDir, "large")]).toEqual([false, false]);

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type LoadOptions, load } from "../../../src/input/load.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { glanceAt, type LoadOptions, load, readSources } from "../../../src/input/load.ts";
 import { validate } from "../../../src/input/validate.ts";
 
 const read = (text: string | Uint8Array, options: LoadOptions = {}) =>
@@ -32,9 +33,62 @@ describe("documents", () => {
   });
 
   test("the hash is that of all bytes in order", async () => {
-    const expected = createHash("sha256").update("a: 1\nb: 2\n").digest("hex");
-    expect((await read("a: 1\nb: 2\n")).hash).toBe(expected);
+    const expected = createHash("sha512").update("a: 1\nb: 2\n").digest("hex");
+    expect((await readSources(["-"], async () => "a: 1\nb: 2\n")).hash).toBe(expected);
   });
+
+  describe("a glance", () => {
+    let folder: string;
+    const later = () => Date.now() + 60_000;
+    const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), "svctables-glance-"));
+      write("a.yaml", "a: 1\n");
+    });
+    afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+    test("tells files that were written to from files that were not, without reading them", async () => {
+      const before = await glanceAt([folder], later());
+      expect(before).toBeDefined();
+      expect(await glanceAt([folder], later())).toBe(before);
+      write("a.yaml", "a: 2\n");
+      const after = await glanceAt([folder], later());
+      expect(after).not.toBe(before);
+      write("b.yaml", "b: 1\n");
+      expect(await glanceAt([folder], later())).not.toBe(after);
+    });
+
+    test("is not deceived by times that were put back", async () => {
+      const { atime, mtime } = statSync(join(folder, "a.yaml"));
+      const before = await glanceAt([folder], later());
+      write("a.yaml", "a: 2\n");
+      utimesSync(join(folder, "a.yaml"), atime, mtime);
+      expect(await glanceAt([folder], later())).not.toBe(before);
+    });
+
+    test("says nothing about what changed just now, what is no file, and what is not there", async () => {
+      expect(await glanceAt([folder], Date.now())).toBeUndefined();
+      expect(await glanceAt(["-"], later())).toBeUndefined();
+      expect(await glanceAt(["/dev/null"], later())).toBeUndefined();
+      expect(await glanceAt([join(folder, "none.yaml")], later())).toBeUndefined();
+    });
+  });
+
+  test.each([
+    ["plainly", '{"a":1,"a":2}'],
+    ["with spaces before a colon, evened out by a text that looks like a key", '{"a" :1,"a"\n:2,"b":":x"}'],
+    ["with a backslash at its end, evened out by a text that looks like a key", '{"a\\\\":1,"a\\\\":2,"b":":x"}'],
+    ["escaped once", '{"a":1,"\\u0061":2}'],
+  ])("a key given twice is found: %s", async (_, text) => {
+    expect((await read(text)).diagnostics.map(({ code }) => code)).toEqual(["duplicate-key"]);
+  });
+
+  test.each(['{"a":":"}', '{"a":"\\":"}', '{"a\\\\":1,"b\\\\" : " :"}'])(
+    "no key is given twice in %s",
+    async (text) => {
+      expect(await values(text)).toEqual([JSON.parse(text)]);
+    },
+  );
 
   test("aliases are followed only as far as allowed", async () => {
     const text = "a: &x {p: 1}\nb: *x\nc:\n  <<: *x\n";
