@@ -83,22 +83,27 @@ export function countKeys(value: unknown, levels = MAX_DEPTH): number | undefine
 
 /**
  * Whether some key of this valid JSON is given twice, when its parsed value has `keys` keys. Most texts are cleared
- * by counting colons behind quotes, which is twice as fast as leaping over every string.
+ * by counting colons behind quotes, which takes half as long as leaping over every string.
  */
 export function hasDuplicateKeys(bytes: Buffer, keys: number): boolean {
-  // Quotes behind a backslash are not counted: only if such a one can end a string may a key be missed.
+  // Such a quote may end a string, and would not be counted.
   const isCertain = colonsBehindQuotes(bytes) === keys && !bytes.includes('\\\\"');
   return !isCertain && jsonShape(bytes).keys !== keys;
 }
 
-/** At least the number of keys, if no string ends with a backslash; more if some string starts with a colon. */
+/**
+ * The number of keys, if no string ends with a backslash; more if some string starts with a colon. -1 if some colon
+ * stands behind white space, as programs do not write keys.
+ */
 function colonsBehindQuotes(bytes: Uint8Array): number {
+  const { length } = bytes;
   let count = 0;
-  for (let at = 0; at < bytes.length; at++) {
+  for (let at = 2; at < length; at++) {
     if (bytes[at] !== COLON) continue;
-    let before = at - 1;
-    while ((bytes[before] ?? COLON) <= SPACE_BYTE) before--;
-    if (bytes[before] === QUOTE && bytes[before - 1] !== BACKSLASH) count++;
+    const before = bytes[at - 1] ?? 0;
+    if (before === QUOTE) {
+      if (bytes[at - 2] !== BACKSLASH) count++;
+    } else if (before <= SPACE_BYTE) return -1;
   }
   return count;
 }
