@@ -1,6 +1,6 @@
 import { apply, type FamilyPlan, isRefusal, readKernel, readStamp, type Surroundings } from "./apply/apply.ts";
 import { concernsProtocol, flushStaleFlows } from "./apply/conntrack.ts";
-import { readTableRecord, writeTableRecord } from "./apply/record.ts";
+import { readTableRecord, writePatches, writeTableRecord } from "./apply/record.ts";
 import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
 import { diff } from "./diff.ts";
@@ -8,6 +8,7 @@ import { InternalError, UserError } from "./errors.ts";
 import { findings } from "./input/checks/index.ts";
 import { load, loadSources, readSources, type Sources } from "./input/load.ts";
 import { validate } from "./input/validate.ts";
+import { patched } from "./pipeline/tablePatch.ts";
 import { resolve } from "./resolve/servicePorts.ts";
 import { compileOptions, type HostFacts, type Node, nodeOf, renderOptions } from "./settings/node.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -198,7 +199,8 @@ function planFamily(
     mustReplace && backend.replacement !== undefined
       ? backend.replacement(family, wanted, held)
       : backend.transaction(family, changes, flavour);
-  return { ...known, wanted, changes, transaction, verify: records === undefined || !isCostlyToList(backend, wanted) };
+  const verify = records === undefined || !isCostlyToList(backend, wanted);
+  return { ...known, wanted, changes, transaction, stamp: backend.stamp?.(wanted), verify };
 }
 
 /** Lines and elements from which on listing takes longer than all else (some 0.2 s), so that the stamp must do. */
@@ -224,7 +226,7 @@ async function recordedTables(
   if (records === undefined || commands.stamp === undefined) return undefined;
   const record = await readTableRecord(records, family);
   if (record === undefined) return undefined;
-  const tables = backend.read(record.text, family);
+  const tables = patched(backend.read(record.text, family), record.patches);
   if (!isCostlyToList(backend, tables)) return undefined;
   const stamp = await readStamp(commands, family, { run, backend });
   return record.stamp === stamp ? tables : undefined;
@@ -252,10 +254,14 @@ export async function carryOut(
 
 /** Keeps what the kernel holds now for the next run; without it, that run lists everything. */
 async function remember(plans: readonly FamilyPlan[], backend: Backend, records: string): Promise<void> {
-  for (const { family, wanted, changes, isRecorded } of plans) {
+  for (const plan of plans) {
+    const { family, changes, isRecorded, stamp, continued } = plan;
     if (backend.stamp === undefined || (isRecorded && changes.length === 0)) continue;
-    const stamp = backend.stamp(wanted);
-    const [step] = backend.replacement?.(family, wanted, []).steps ?? [];
+    if (continued !== undefined && stamp !== undefined) {
+      await writePatches(records, family, { stamp, ...continued });
+      continue;
+    }
+    const [step] = backend.replacement?.(family, plan.wanted, []).steps ?? [];
     const record = stamp === undefined || step === undefined ? undefined : { stamp, text: step.text };
     await writeTableRecord(records, family, record);
   }

@@ -57,6 +57,15 @@ export async function writeAccepted(stateDir: string, { hash, manifests }: Accep
   await rename(draft, join(stateDir, FILE));
 }
 
+/** Puts these in the place of objects of the same kind and name. */
+export async function replaceAccepted(stateDir: string, hash: string, manifests: readonly Manifest[]): Promise<void> {
+  const nameOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.namespace}/${metadata.name}`;
+  const before = await readAccepted(stateDir);
+  const changed = new Map(manifests.map((manifest) => [nameOf(manifest), manifest]));
+  if (before === undefined) return;
+  await writeAccepted(stateDir, { hash, manifests: before.manifests.map((one) => changed.get(nameOf(one)) ?? one) });
+}
+
 export async function forgetAccepted(stateDir: string): Promise<void> {
   await rm(join(stateDir, FILE), { force: true });
 }

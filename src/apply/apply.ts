@@ -11,21 +11,26 @@ import type {
   Transaction,
   TransactionStep,
 } from "../types.ts";
+import type { TableRecord } from "./record.ts";
 
 /** Everything that is known before the first family is touched. */
 export interface FamilyPlan {
   readonly family: Family;
   readonly flavour: string;
   readonly commands: KernelCommands;
-  /** What the kernel holds of ours, and what it shall hold. */
+  /** What the kernel holds of ours, and what it shall hold; costly to ask for where few Services changed. */
   readonly held: readonly Table[];
   readonly wanted: readonly Table[];
   readonly changes: readonly Change[];
   readonly transaction: Transaction;
+  /** The stamp that the kernel has afterwards, where the backend knows stamps. */
+  readonly stamp: string | undefined;
   /** Whether the kernel is read back in full even where its stamp would tell. */
   readonly verify: boolean;
   /** Whether `held` is the record of the last run, which the kernel's stamp confirmed. */
   readonly isRecorded: boolean;
+  /** The record that is continued with these patches rather than written anew. */
+  readonly continued?: Pick<TableRecord, "digest" | "patches">;
 }
 
 export interface Surroundings {
@@ -142,10 +147,9 @@ function messageOf({ stderr, exitCode }: CommandResult): string {
 async function writeFamily(plan: FamilyPlan, world: Surroundings): Promise<Refusal | undefined> {
   const failure = await runSteps(plan.transaction.steps, plan.commands, world.run);
   if (failure !== undefined) return failure;
-  const expected = world.backend.stamp?.(plan.wanted);
-  if (plan.verify || expected === undefined) return mismatch(plan, plan.wanted, world);
+  if (plan.verify || plan.stamp === undefined) return mismatch(plan, plan.wanted, world);
   const found = await readStamp(plan.commands, plan.family, world);
-  return found === expected ? undefined : mismatch(plan, plan.wanted, world);
+  return found === plan.stamp ? undefined : mismatch(plan, plan.wanted, world);
 }
 
 async function runSteps(

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Family } from "../types.ts";
 
 /**
@@ -10,11 +10,29 @@ import type { Family } from "../types.ts";
  */
 export interface TableRecord {
   readonly stamp: string;
+  /** The tables when they were recorded whole. */
   readonly text: string;
+  readonly digest: string;
+  /** What small changes have altered since. */
+  readonly patches: readonly TablePatch[];
 }
+
+/** What a change does to one object of a table, as plain JSON. */
+export type TablePatch =
+  | {
+      readonly name: string;
+      readonly removed: readonly string[];
+      readonly added: readonly (readonly [string, string])[];
+    }
+  /** An unhooked chain as it is now; without rules it is gone or empty, which makes no difference. */
+  | { readonly name: string; readonly comment: string | undefined; readonly rules: readonly string[] | null };
 
 function fileOf(stateDir: string, family: Family): string {
   return join(stateDir, `nftables-${family}.tables`);
+}
+
+function patchesFileOf(stateDir: string, family: Family): string {
+  return join(stateDir, `nftables-${family}.patches`);
 }
 
 /** The record; undefined when there is none, or it is damaged. */
@@ -24,10 +42,32 @@ export async function readTableRecord(stateDir: string, family: Family): Promise
     const end = content.indexOf("\n");
     const [stamp = "", digest = ""] = content.slice(0, end).split(" ");
     const text = content.slice(end + 1);
-    return digest === hash("sha256", text) ? { stamp, text } : undefined;
+    if (digest !== digestOf(text)) return undefined;
+    return { stamp, text, digest, patches: [], ...(await readPatches(stateDir, family, digest)) };
   } catch {
     return undefined;
   }
+}
+
+/** The later stamp and the patches that lead to it; undefined if there are none for this text. */
+async function readPatches(
+  stateDir: string,
+  family: Family,
+  digest: string,
+): Promise<Pick<TableRecord, "stamp" | "patches"> | undefined> {
+  const content = await readFile(patchesFileOf(stateDir, family), "utf8").catch(() => undefined);
+  if (content === undefined) return undefined;
+  const end = content.indexOf("\n");
+  const [stamp = "", of, own] = content.slice(0, end).split(" ");
+  const text = content.slice(end + 1);
+  // Patches of an older text were left behind by a run that was killed.
+  if (of !== digest) return undefined;
+  if (own !== digestOf(text)) throw new Error("damaged");
+  return { stamp, patches: JSON.parse(text) as readonly TablePatch[] };
+}
+
+function digestOf(text: string): string {
+  return hash("sha512", text, "base64url");
 }
 
 /**
@@ -37,14 +77,29 @@ export async function readTableRecord(stateDir: string, family: Family): Promise
 export async function writeTableRecord(
   stateDir: string,
   family: Family,
-  record: TableRecord | undefined,
+  record: Pick<TableRecord, "stamp" | "text"> | undefined,
 ): Promise<void> {
   const file = fileOf(stateDir, family);
-  if (record === undefined) {
-    await rm(file, { force: true });
-    return;
-  }
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.new`, `${record.stamp} ${hash("sha256", record.text)}\n${record.text}`, { mode: 0o600 });
+  if (record === undefined) await rm(file, { force: true });
+  else await replace(file, `${record.stamp} ${digestOf(record.text)}\n${record.text}`);
+  await rm(patchesFileOf(stateDir, family), { force: true });
+}
+
+/**
+ * Records what small changes have altered, beside the text that they alter.
+ * @throws the system's error when the directory cannot be written
+ */
+export async function writePatches(
+  stateDir: string,
+  family: Family,
+  { stamp, digest, patches }: Pick<TableRecord, "stamp" | "digest" | "patches">,
+): Promise<void> {
+  const text = JSON.stringify(patches);
+  await replace(patchesFileOf(stateDir, family), `${stamp} ${digest} ${digestOf(text)}\n${text}`);
+}
+
+async function replace(file: string, content: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(`${file}.new`, content, { mode: 0o600 });
   await rename(`${file}.new`, file);
 }

@@ -1,12 +1,14 @@
 import { ExitCode, UserError } from "../errors.ts";
-import { isAsLeft, noteAsLeft, originOf, type RulesOrigin } from "../pipeline/asLeft.ts";
+import { isAsLeft, type Made, noteAsLeft, originOf, type RulesOrigin } from "../pipeline/asLeft.ts";
 import { findKubeProxy, findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
-import { exclusively, type Machine, openNode } from "../pipeline/node.ts";
+import { indexFor, mayBeFew, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
+import { exclusively, type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import { mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
 import { type Completed, noteAllocations } from "../pipeline/standalone.ts";
 import {
   backendOf,
   carryOut,
+  type Decision,
   enableRouteLocalnet,
   endStaleFlows,
   type FamilyPlan,
@@ -41,33 +43,44 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
     return read;
   };
   if (from !== undefined && (await isAsLeft(from, async () => (await sources()).hash, settings, machine))) {
-    if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson({ kind: "unchanged" })));
-    else if (io.errorIsTTY || isSet(flags, "verbose"))
-      io.note(`in sync: as the last run left it (${settings.backend})\n`);
-    return ExitCode.done;
+    return asItWas(flags, settings, io);
   }
-  const { sifted, hash } = await siftedFrom(await sources(), flags, settings, io);
-  const completed = sifted === undefined ? undefined : await completeInput(sifted.input, settings, io);
-  if (sifted === undefined || completed === undefined) return ExitCode.inputRejected;
-  const work: Work = { sifted, completed, from, inputHash: hash };
+  const few = from === undefined ? undefined : await syncFew(flags, settings, await sources(), from, machine, io);
+  if (few !== undefined) return few;
+  const work = await workFrom(await sources(), from, flags, settings, io);
+  if (work === undefined) return ExitCode.inputRejected;
   const code = isSet(flags, "dryRun")
     ? await dryRun(flags, settings, work, machine, io)
     : await exclusively(settings, machine, () => uninterrupted(io, () => syncNow(flags, settings, work, machine, io)));
-  return code === ExitCode.done && sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
-}
-
-/** What may be used of the input; the bytes themselves are not needed any more then, but for their hash. */
-async function siftedFrom(sources: Sources, flags: Flags, settings: Settings, io: Io) {
-  return { hash: sources.hash, sifted: await accept(judge(sources, settings), flags, settings, io) };
+  return code === ExitCode.done && work.sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
 }
 
 /** What there is to sync. */
 interface Work {
   readonly sifted: Sifted;
   readonly completed: Completed;
-  /** What it is made from beside the input, where that may make the next run quick. */
-  readonly from: RulesOrigin | undefined;
   readonly inputHash: string;
+  /** What makes the next run quick, where that is possible. */
+  readonly made: () => Made | undefined;
+}
+
+/** Judges and completes the input; undefined if it is rejected. */
+async function workFrom(
+  sources: Sources,
+  from: RulesOrigin | undefined,
+  flags: Flags,
+  settings: Settings,
+  io: Io,
+): Promise<Work | undefined> {
+  const { hash: inputHash } = sources;
+  const sifted = await accept(judge(sources, settings), flags, settings, io);
+  const completed = sifted === undefined ? undefined : await completeInput(sifted.input, settings, io);
+  if (sifted === undefined || completed === undefined) return undefined;
+  const made = () => {
+    if (from === undefined || sifted.skipped.length > 0) return undefined;
+    return { origin: from, inputHash, index: indexFor(sources, sifted.input, completed) };
+  };
+  return { sifted, completed, inputHash, made };
 }
 
 /** What the rules are made from, where a stamp can tell whether they are still there. */
@@ -78,7 +91,43 @@ async function quickOrigin(
   io: Io,
 ): Promise<RulesOrigin | undefined> {
   if (settings.backend !== "nftables" || settings.verify || isSet(flags, "dryRun")) return undefined;
-  return originOf(listFlag(flags, "file"), settings, machine, io.version);
+  return originOf(listFlag(flags, "file"), settings, machine, io.version, isSet(flags, "strict"));
+}
+
+/** The short way, where few endpoints changed since the last run; undefined if the long way has to be gone. */
+async function syncFew(
+  flags: Flags,
+  settings: Settings,
+  sources: Sources,
+  from: RulesOrigin,
+  machine: Machine,
+  io: Io,
+): Promise<ExitCode | undefined> {
+  if (!(await mayBeFew(from, settings))) return undefined;
+  return exclusively(settings, machine, () =>
+    uninterrupted(io, async () => {
+      const node = await openNode(settings, machine);
+      const few = await planFewChanges(sources, from, settings, node);
+      if (few === undefined) return undefined;
+      const { plans, decisions, input } = few;
+      const note = () => noteFewChanges(few, sources, from, settings);
+      if (decisions.length === 0) {
+        await note();
+        return asItWas(flags, settings, io);
+      }
+      const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
+      const result = await carryOut(plans, backendOf(settings), node.kernel);
+      // The long way asks the kernel what it holds, and can say more about the reason.
+      if (result.kind === "refused") return undefined;
+      return settleDown(flags, settings, { result, plans, decisions, input, rest, note }, node, machine, io);
+    }),
+  );
+}
+
+function asItWas(flags: Flags, { backend }: Settings, io: Io): ExitCode {
+  if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson({ kind: "unchanged" })));
+  else if (io.errorIsTTY || isSet(flags, "verbose")) io.note(`in sync: as the last run left it (${backend})\n`);
+  return ExitCode.done;
 }
 
 async function dryRun(
@@ -98,7 +147,7 @@ async function dryRun(
 async function syncNow(
   flags: Flags,
   settings: Settings,
-  { sifted, completed, from, inputHash }: Work,
+  { sifted, completed, inputHash, made }: Work,
   machine: Machine,
   io: Io,
 ): Promise<ExitCode> {
@@ -117,12 +166,40 @@ async function syncNow(
     plans = await planAgain(decisions, settings, node);
     result = await carryOut(plans, backendOf(settings), node.kernel);
   }
-  const json = textFlag(flags, "output") === "json";
-  if (json) io.out(jsonText(resultJson(result)));
   if (result.kind === "refused") {
+    if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(result)));
     reportRefusal(result, input, io);
     return ExitCode.kernelRefused;
   }
+  const changed = result.kind === "applied";
+  const note = async () => {
+    await noteAsLeft(made, plans, settings);
+    const accepted = { manifests: sifted.input.manifests, hash: inputHash };
+    await noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed });
+  };
+  return settleDown(flags, settings, { result, plans, decisions, input, rest, note }, node, machine, io);
+}
+
+/** Rules that stand, and what is left to do about them. */
+interface Standing {
+  readonly result: Exclude<ApplyResult, { kind: "refused" }>;
+  readonly plans: readonly FamilyPlan[];
+  readonly decisions: readonly Decision[];
+  readonly input: Input;
+  readonly rest: Rest;
+  /** Leaves what the next run should know. */
+  readonly note: () => Promise<void>;
+}
+
+async function settleDown(
+  flags: Flags,
+  settings: Settings,
+  { result, plans, decisions, input, rest, note }: Standing,
+  node: ThisNode,
+  machine: Machine,
+  io: Io,
+): Promise<ExitCode> {
+  if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(result)));
   if (result.kind === "applied") noteFlows(await endStaleFlows(plans, decisions, node.kernel), io);
   // After the rules, since they are what keeps others from reaching 127.0.0.1.
   if (needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet(settings.stateDir))) {
@@ -132,11 +209,7 @@ async function syncNow(
   if (settings.backend === "nftables" && (await restoreRouteLocalnet(settings.stateDir))) {
     io.note("set net.ipv4.conf.all.route_localnet = 0: nftables needs it for nothing\n");
   }
-  await noteAsLeft(sifted.skipped.length === 0 ? from : undefined, inputHash, plans, settings);
-  await noteAccepted({ manifests: sifted.input.manifests, hash: inputHash }, settings, {
-    maySkip: isSet(flags, "skipInvalid"),
-    changed: result.kind === "applied",
-  });
+  await note();
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
   }

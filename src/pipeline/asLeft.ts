@@ -1,8 +1,10 @@
 import { hash } from "node:crypto";
 import { readStamp } from "../apply/apply.ts";
 import { createRunner } from "../apply/exec.ts";
+import { writeIndex } from "../apply/itemIndex.ts";
 import { readState, writeState } from "../apply/state.ts";
 import { nftables } from "../backends/nftables/index.ts";
+import type { ItemIndex } from "../input/items.ts";
 import { glanceAt } from "../input/load.ts";
 import type { FamilyPlan } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -18,12 +20,14 @@ import { type Machine, NFT } from "./node.ts";
 const SECTION = "asLeft";
 
 /** What a run left, and from what it was made. */
-interface Footprint {
+export interface Footprint {
   /** Digest of all but the input. */
   readonly from: string;
   readonly inputHash: string;
   /** What the file system said about the input; null where that says nothing. */
   readonly glance: string | null;
+  /** Digest of the input's index; null where it has none. */
+  readonly index: string | null;
   /** Stamp by family. */
   readonly stamps: Readonly<Record<string, string>>;
 }
@@ -41,9 +45,10 @@ export async function originOf(
   settings: Settings,
   machine: Machine,
   version: string,
+  isStrict: boolean,
 ): Promise<RulesOrigin> {
   const glance = await glanceAt(files, Date.now());
-  return { digest: hash("sha256", JSON.stringify([files, settings, machine, version])), glance };
+  return { digest: hash("sha256", JSON.stringify([files, settings, machine, version, isStrict])), glance };
 }
 
 /**
@@ -56,10 +61,12 @@ export async function isAsLeft(
   { stateDir }: Settings,
   { searchPath }: Machine,
 ): Promise<boolean> {
-  const { record } = await readState(stateDir);
-  const left = record.sections[SECTION];
-  if (!isFootprint(left) || left.from !== digest) return false;
-  if ((glance === undefined || left.glance !== glance) && left.inputHash !== (await inputHash())) return false;
+  const left = await footprintOf(stateDir);
+  if (left?.from !== digest) return false;
+  if (glance === undefined || left.glance !== glance) {
+    // An index tells as much, and more if something changed.
+    if (left.index !== null || left.inputHash !== (await inputHash())) return false;
+  }
   const run = createRunner(searchPath);
   for (const [family, stamp] of Object.entries(left.stamps)) {
     const commands = nftables.commands(family as Family, NFT);
@@ -68,27 +75,45 @@ export async function isAsLeft(
   return true;
 }
 
+/** What the last run left; undefined when it noted nothing. */
+export async function footprintOf(stateDir: string): Promise<Footprint | undefined> {
+  const { record } = await readState(stateDir);
+  const left = record.sections[SECTION];
+  return isFootprint(left) ? left : undefined;
+}
+
+/** What the rules in the kernel were made from. */
+export interface Made {
+  readonly origin: RulesOrigin;
+  readonly inputHash: string;
+  /** Of the input, if it may have one. */
+  readonly index: ItemIndex | undefined;
+  /** Stamps of families that were not planned for, since nothing changed there. */
+  readonly otherStamps?: Readonly<Record<string, string>>;
+}
+
 /** Notes what was left; small tables are listed every time, so nothing is noted when there are such. */
 export async function noteAsLeft(
-  origin: RulesOrigin | undefined,
-  inputHash: string,
+  whatMade: () => Made | undefined,
   plans: readonly FamilyPlan[],
   { stateDir }: Settings,
 ): Promise<void> {
   const { record } = await readState(stateDir);
-  const stamps = origin === undefined ? undefined : stampsOf(plans);
-  if (stamps === undefined && record.sections[SECTION] === undefined) return;
+  const stamps = stampsOf(plans);
+  const made = stamps === undefined ? undefined : whatMade();
+  if (made === undefined && record.sections[SECTION] === undefined) return;
   const { [SECTION]: _, ...sections } = record.sections;
-  if (origin === undefined || stamps === undefined) return writeState(stateDir, { ...record, sections });
+  const index = await writeIndex(stateDir, made?.index);
+  if (made === undefined) return writeState(stateDir, { ...record, sections });
+  const { origin, inputHash, otherStamps } = made;
   const { digest: from, glance = null } = origin;
-  const left: Footprint = { from, inputHash, glance, stamps };
+  const left: Footprint = { from, inputHash, glance, index, stamps: { ...otherStamps, ...stamps } };
   await writeState(stateDir, { ...record, sections: { ...sections, [SECTION]: left } });
 }
 
 function stampsOf(plans: readonly FamilyPlan[]): Readonly<Record<string, string>> | undefined {
   const stamps: Record<string, string> = {};
-  for (const { family, wanted, verify } of plans) {
-    const stamp = nftables.stamp(wanted);
+  for (const { family, stamp, verify } of plans) {
     if (verify || stamp === undefined) return undefined;
     stamps[family] = stamp;
   }
@@ -99,7 +124,7 @@ function isFootprint(value: unknown): value is Footprint {
   if (
     typeof value !== "object" ||
     value === null ||
-    !("from" in value && "inputHash" in value && "glance" in value && "stamps" in value)
+    !("from" in value && "inputHash" in value && "glance" in value && "index" in value && "stamps" in value)
   )
     return false;
   return typeof value.inputHash === "string" && typeof value.stamps === "object" && value.stamps !== null;

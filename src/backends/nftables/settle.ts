@@ -69,7 +69,7 @@ function retiredChains(wanted: ReadonlyMap<string, TableObject>, held: Table): R
 }
 
 /** Names of all chains that something leads to. */
-function targetsIn({ objects }: Table): ReadonlySet<string> {
+export function targetsIn({ objects }: Table): ReadonlySet<string> {
   const targets = new Set<string>();
   for (const object of objects.values()) {
     if (isElements(object)) {

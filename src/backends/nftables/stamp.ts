@@ -15,9 +15,30 @@ const NEXT_ENDPOINT = mark(3);
 
 /** The table with the stamp that fits it. */
 export function stamped(table: Table, nextEndpoint: number): Table {
+  return withHash(table, hashOf(table), nextEndpoint);
+}
+
+/**
+ * A part of a table, stamped for itself, with the stamp that the whole has when this part of it changes.
+ * @param held the part as it was, with the stamp of the whole
+ * @param hashed what the stamp speaks of in it
+ */
+export function restamped(part: Table, held: Table, hashed: Table): Table | undefined {
+  const [first, second] = [stampElement(held, FIRST_HASH), stampElement(held, SECOND_HASH)];
+  const [partFirst, partSecond] = [stampElement(part, FIRST_HASH), stampElement(part, SECOND_HASH)];
+  if (first === undefined || second === undefined || partFirst === undefined || partSecond === undefined)
+    return undefined;
+  const [before, beforeSecond] = hashOf(hashed);
+  const hash = [
+    Number(first) - before + Number(partFirst),
+    Number(second) - beforeSecond + Number(partSecond),
+  ] as const;
+  return withHash(part, [hash[0] >>> 0, hash[1] >>> 0], nextEndpointOf(part));
+}
+
+function withHash(table: Table, [first, second]: readonly [number, number], nextEndpoint: number): Table {
   const stamp = table.objects.get(STAMP);
   if (stamp?.kind !== "map") return table;
-  const [first, second] = hashOf(table);
   const values = [
     [FIRST_HASH, first],
     [SECOND_HASH, second],

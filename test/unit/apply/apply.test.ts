@@ -28,7 +28,8 @@ async function planFor(family: Family, wanted: readonly Table[]): Promise<Family
   if (isRefusal(held)) throw new Error(held.reason);
   const changes = diff(iptables, held, wanted);
   const transaction = iptables.transaction(family, changes, "nft");
-  return { family, flavour: "nft", commands, held, wanted, changes, transaction, verify: true, isRecorded: false };
+  const listed = { stamp: undefined, verify: true, isRecorded: false };
+  return { family, flavour: "nft", commands, held, wanted, changes, transaction, ...listed };
 }
 
 async function bothFamilies(): Promise<readonly FamilyPlan[]> {

@@ -1,0 +1,198 @@
+import type { Family, Protocol, Table, TableObject } from "../../types.ts";
+import { endpointsMap, isAffinityChain, isEndpointsMap, isSharedChain, PROTOCOLS } from "./names.ts";
+import { read } from "./read.ts";
+import { settle, targetsIn } from "./settle.ts";
+import { restamped } from "./stamp.ts";
+import { type ElementObject, isElements } from "./text.ts";
+
+/**
+ * Part of a large table, for changes that concern a few Services: everything but the endpoints of all others. What
+ * is done to it is what would be done to the whole table, the stamp included.
+ */
+
+/** Maps and sets whose keys begin with an address and port, or a NodePort, of one ServicePort. */
+const FRONTENDS = ["service-ips", "no-endpoint-services", "service-nodeports", "no-endpoint-nodeports"] as const;
+const HAIRPINS = "hairpin-connections";
+
+type Elements = ElementObject["elements"];
+const NO_ELEMENTS: Elements = new Map();
+
+/**
+ * What a written table (`compile`'s own text) holds, of endpoints only those of the Services that are in `wanted`.
+ * The text is searched for these, not read as a whole.
+ */
+export function readPart(text: string, family: Family, wanted: readonly Table[]): readonly Table[] {
+  return read(excerpt(text, prefixesIn(wanted)), family);
+}
+
+/** Whether an element belongs to a part that holds these Services. */
+export function isInPart(wanted: readonly Table[]): (object: string, key: string) => boolean {
+  const prefixes = prefixesIn(wanted);
+  return (object, key) => {
+    const own = prefixes.get(object);
+    return own === undefined ? !isEndpointsMap(object) : own.has(key.slice(0, key.lastIndexOf(" ") + 1));
+  };
+}
+
+/** What the keys of endpoints begin with, by map. */
+function prefixesIn(wanted: readonly Table[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const prefixes = new Map<string, Set<string>>();
+  for (const frontend of wanted.flatMap((table) => [...frontendsIn(table)])) {
+    const parts = frontend.split(" . ");
+    const isNodePort = parts.length === 2;
+    const [protocol, port] = parts.slice(-2);
+    const map = endpointsMap(isNodePort ? "nodeport-" : "", protocol as Protocol);
+    const own = prefixes.get(map) ?? new Set();
+    prefixes.set(map, own.add(isNodePort ? `${port} . ` : `${parts[0]} . ${port} . `));
+  }
+  return prefixes;
+}
+
+/** A key without its comment. */
+function frontendOf(key: string): string {
+  const comment = key.indexOf(" comment ");
+  return comment < 0 ? key : key.slice(0, comment);
+}
+
+const ELEMENTS = "\t\telements = { ";
+const ELEMENTS_END = " }\n";
+/** What stands before every element but the first. */
+const INDENT = "\t\t\t     ";
+
+/** The text with only those elements in the endpoints maps whose keys begin with one of the prefixes. */
+function excerpt(text: string, prefixes: ReadonlyMap<string, ReadonlySet<string>>): string {
+  let rest = "";
+  let at = 0;
+  for (const name of PROTOCOLS.flatMap((protocol) => [
+    endpointsMap("", protocol),
+    endpointsMap("nodeport-", protocol),
+  ])) {
+    const head = text.indexOf(`\tmap ${name} {\n`, at);
+    if (head < 0) continue;
+    const end = text.indexOf("\n\t}\n", head);
+    const first = text.indexOf(ELEMENTS, head);
+    if (end < 0 || first < 0 || first > end) continue;
+    const elements = text.slice(first + ELEMENTS.length, end + 1 - ELEMENTS_END.length);
+    const kept = [...(prefixes.get(name) ?? [])].flatMap((prefix) => elementsWith(elements, prefix));
+    rest += text.slice(at, first);
+    if (kept.length > 0) rest += `${ELEMENTS}${kept.join(`,\n${INDENT}`)}${ELEMENTS_END}`;
+    at = end + 1;
+  }
+  return rest + text.slice(at);
+}
+
+function elementsWith(elements: string, prefix: string): readonly string[] {
+  const found: string[] = [];
+  const line = INDENT + prefix;
+  for (
+    let at = elements.startsWith(prefix) ? 0 : nextLine(elements, line, 0);
+    at >= 0;
+    at = nextLine(elements, line, at)
+  ) {
+    const end = elements.indexOf(",\n", at);
+    found.push(elements.slice(at, end < 0 ? undefined : end));
+  }
+  return found;
+}
+
+function nextLine(elements: string, line: string, from: number): number {
+  const at = elements.indexOf(line, from);
+  return at < 0 ? -1 : at + INDENT.length;
+}
+
+// ── Other endpoints for the same Services ────────────────────────────────────────────────────────
+
+/** Whether an endpoint may serve a Service that is not in the part. */
+export type UsedElsewhere = (ip: string, port: string) => boolean;
+
+/**
+ * What is held, but with the Services of `wanted` as they are there, settled and stamped. Undefined if a part of the
+ * table cannot tell: with session affinity, or if it was written by other settings.
+ * @param held a part that holds these Services
+ */
+export function withServices(held: Table, wanted: Table, isUsedElsewhere: UsedElsewhere): Table | undefined {
+  const own = frontendsIn(wanted);
+  const objects = new Map(held.objects);
+  for (const [name, object] of wanted.objects) {
+    const there = held.objects.get(name);
+    if (isElements(object)) {
+      if (there === undefined || !isElements(there) || there.declaration !== object.declaration) return undefined;
+      objects.set(name, { ...there, elements: elementsFor(there, object, own) });
+    } else if (isAffinityChain(name)) return undefined;
+    else if (there === undefined && isSharedChain(name)) objects.set(name, object);
+    else if (!hasSameRules(there, object)) return undefined;
+  }
+  const hairpins = hairpinsFor(held, wanted, isUsedElsewhere);
+  if (hairpins === undefined) return undefined;
+  objects.set(HAIRPINS, hairpins);
+  const [settled] = settle([withoutIdleChains({ ...held, objects })], [held]);
+  return settled === undefined ? undefined : restamped(settled, held, withoutIdleChains(held));
+}
+
+/** Addresses and ports, and NodePorts, of the ServicePorts in a table. */
+function frontendsIn({ objects }: Table): ReadonlySet<string> {
+  const frontends = new Set<string>();
+  for (const name of FRONTENDS) {
+    for (const key of elementsIn(objects, name).keys()) frontends.add(frontendOf(key));
+  }
+  return frontends;
+}
+
+function elementsIn(objects: Table["objects"], name: string): Elements {
+  const object = objects.get(name);
+  return object !== undefined && isElements(object) ? object.elements : NO_ELEMENTS;
+}
+
+function hasSameRules(one: TableObject | undefined, other: TableObject): boolean {
+  if (one?.kind !== "chain" || other.kind !== "chain") return false;
+  if (one.hook !== other.hook || one.lines.length !== other.lines.length) return false;
+  return one.lines.every(({ text }, index) => text === other.lines[index]?.text);
+}
+
+function elementsFor(there: ElementObject, wanted: ElementObject, own: ReadonlySet<string>): Elements {
+  if (isEndpointsMap(there.name)) return wanted.elements;
+  // What does not depend on endpoints stays.
+  if (!FRONTENDS.some((name) => name === there.name)) return there.elements;
+  const elements = new Map([...there.elements].filter(([key]) => !own.has(frontendOf(key))));
+  for (const [key, element] of wanted.elements) elements.set(key, element);
+  return elements;
+}
+
+/** Hairpins belong to endpoints, whichever Services these serve. */
+function hairpinsFor(held: Table, wanted: Table, isUsedElsewhere: UsedElsewhere): ElementObject | undefined {
+  const there = held.objects.get(HAIRPINS);
+  if (there === undefined || !isElements(there)) return undefined;
+  const now = elementsIn(wanted.objects, HAIRPINS);
+  const elements = new Map(there.elements);
+  for (const protocol of PROTOCOLS) {
+    for (const map of [endpointsMap("", protocol), endpointsMap("nodeport-", protocol)]) {
+      for (const { value } of elementsIn(held.objects, map).values()) {
+        const [ip = "", port = ""] = value.split(" . ");
+        const key = `${ip} . ${ip} . ${protocol} . ${port}`;
+        if (now.has(key) || !elements.has(key)) continue;
+        if (isUsedElsewhere(ip, port)) return undefined;
+        elements.delete(key);
+      }
+    }
+  }
+  for (const [key, element] of now) if (!elements.has(key)) elements.set(key, element);
+  return { ...there, elements };
+}
+
+/** Without chains of Services to which nothing leads any more: they are no part of what is wanted. */
+function withoutIdleChains(table: Table): Table {
+  const objects = new Map(table.objects);
+  for (;;) {
+    const targets = targetsIn({ ...table, objects });
+    const idle = [...objects.values()].filter((object) => isIdle(object, targets));
+    if (idle.length === 0) return { ...table, objects };
+    for (const { name } of idle) objects.delete(name);
+  }
+}
+
+function isIdle(object: TableObject, targets: ReadonlySet<string>): boolean {
+  if (object.kind !== "chain") return false;
+  return isAffinityChain(object.name)
+    ? object.lines.length === 0
+    : isSharedChain(object.name) && !targets.has(object.name);
+}

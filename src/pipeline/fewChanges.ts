@@ -1,0 +1,176 @@
+import { isRecorded, replaceAccepted } from "../apply/accepted.ts";
+import { readStamp } from "../apply/apply.ts";
+import { readIndex } from "../apply/itemIndex.ts";
+import { readTableRecord, type TableRecord } from "../apply/record.ts";
+import { nftables } from "../backends/nftables/index.ts";
+import { isInPart, readPart, withServices } from "../backends/nftables/part.ts";
+import { diff } from "../diff.ts";
+import { type ChangedPart, changedPart, type ItemIndex, indexOf, onlyText, whoIs } from "../input/items.ts";
+import { joinAddress } from "../ip.ts";
+import { type Decision, decide, type FamilyPlan, type Input, judge, type Sources } from "../pipeline.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Family, Manifest, Runner, Table } from "../types.ts";
+import { type Footprint, footprintOf, noteAsLeft, type RulesOrigin } from "./asLeft.ts";
+import { NFT, type ThisNode } from "./node.ts";
+import { type Completed, complete } from "./standalone.ts";
+import { patched, patchesOf } from "./tablePatch.ts";
+
+/**
+ * The short way for a large cluster in which the endpoints of a few Services changed: of the input only what changed
+ * is parsed, of the tables only what these Services have is read, decided and compared. Where that might lead
+ * elsewhere than the long way does, there is no short way.
+ */
+
+const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
+/** Slices that may differ. */
+const MOST_SLICES = 100;
+/** Elements that may be recorded as changed; then the record is written anew. */
+const MOST_PATCHES = 5_000;
+
+export interface FewChanges {
+  /** The Services of which an EndpointSlice changed, with all that belongs to them. */
+  readonly input: Input;
+  readonly decisions: readonly Decision[];
+  readonly plans: readonly FamilyPlan[];
+  /** The index of the input as it is now. */
+  readonly index: ItemIndex;
+  readonly left: Footprint;
+}
+
+/** The index of an input of which everything was accepted, if the short way can be gone from there. */
+export function indexFor(sources: Sources, input: Input, completed: Completed): ItemIndex | undefined {
+  const bytes = onlyText(sources);
+  // Who has an address that two claim depends on both.
+  const isShared = input.diagnostics.some(({ code }) => code === "address-shared");
+  if (bytes === undefined || isShared || completed.assignments.length + completed.fromPods > 0) return undefined;
+  return indexOf(bytes, input.manifests);
+}
+
+/** Whether it is worth trying. */
+export async function mayBeFew({ digest }: RulesOrigin, { stateDir }: Settings): Promise<boolean> {
+  const left = await footprintOf(stateDir);
+  return left !== undefined && left.from === digest && left.index !== null;
+}
+
+/** What to do about an input in which little changed since the last run; undefined if the long way has to be gone. */
+export async function planFewChanges(
+  sources: Sources,
+  origin: RulesOrigin,
+  settings: Settings,
+  { kernel: { run }, host }: ThisNode,
+): Promise<FewChanges | undefined> {
+  const left = await footprintOf(settings.stateDir);
+  const bytes = onlyText(sources);
+  if (bytes === undefined || left === undefined || left.from !== origin.digest || left.index === null) return undefined;
+  const index = await readIndex(settings.stateDir, left.index);
+  const part = index === undefined ? undefined : changedPart(index as ItemIndex, bytes, MOST_SLICES);
+  if (part === undefined) return undefined;
+  const isStill = await Promise.all(FAMILIES.map((family) => isAsStamped(family, left, run)));
+  if (!isStill.every((still) => still)) return undefined;
+  const input = await inputOf(part, sources, settings);
+  if (input === undefined) return undefined;
+  const families = part.changes === 0 ? [] : (settings.families ?? FAMILIES);
+  const decisions = families.map((family) => decide(input.manifests, settings, host, family));
+  const plans: FamilyPlan[] = [];
+  for (const decision of decisions) {
+    const { family, servicePorts } = decision;
+    const stamp = left.stamps[family];
+    if (stamp === undefined && servicePorts.length === 0) continue;
+    const record = stamp === undefined ? undefined : await readTableRecord(settings.stateDir, family);
+    const plan = record?.stamp === stamp && record !== undefined ? planFamily(decision, record) : undefined;
+    if (plan === undefined) return undefined;
+    plans.push(plan);
+  }
+  return { input, decisions, plans, index: part.index, left };
+}
+
+/** Leaves what the next run should know. */
+export async function noteFewChanges(
+  { input, index, left, plans }: FewChanges,
+  sources: Sources,
+  origin: RulesOrigin,
+  settings: Settings,
+): Promise<void> {
+  const { stateDir } = settings;
+  const accepted = await isRecorded(stateDir, left.inputHash);
+  // Only that record is asked for by the hash of the whole input.
+  const inputHash = accepted ? sources.hash : "";
+  const made = { origin, inputHash, index, otherStamps: left.stamps };
+  await noteAsLeft(() => made, plans, settings);
+  if (accepted) await replaceAccepted(stateDir, inputHash, input.manifests);
+}
+
+/** The part as input of its own; undefined if there is anything to say about it, or it is not what it was. */
+async function inputOf(part: ChangedPart, { inputs }: Sources, settings: Settings): Promise<Input | undefined> {
+  const name = inputs[0] !== undefined && "name" in inputs[0] ? inputs[0].name : "-";
+  const text = { name, bytes: part.text, fromDirectory: false, rereadable: false };
+  const judged = judge({ inputs: [text], hash: "" }, settings);
+  const manifests = judged.manifests.map(
+    (manifest, at): Manifest => ({ ...manifest, source: { ...manifest.source, item: part.places[at] ?? at } }),
+  );
+  const input = { ...judged, manifests };
+  if (input.diagnostics.length > 0 || manifests.length !== part.who.length) return undefined;
+  if (manifests.some((manifest, at) => JSON.stringify(whoIs(manifest)) !== JSON.stringify(part.who[at])))
+    return undefined;
+  const completed = await complete(input, settings);
+  if (completed.findings.length + completed.assignments.length + completed.fromPods > 0) return undefined;
+  return completed.input;
+}
+
+/** Whether the kernel holds what the last run left in a family, if that left anything. */
+async function isAsStamped(family: Family, { stamps }: Footprint, run: Runner): Promise<boolean> {
+  const expected = stamps[family];
+  if (expected === undefined) return true;
+  return (await readStamp(nftables.commands(family, NFT), family, { run, backend: nftables })) === expected;
+}
+
+function planFamily({ family, wanted }: Decision, record: TableRecord): FamilyPlan | undefined {
+  const [part] = readPart(record.text, family, wanted);
+  const [held] = part === undefined ? [] : patched([part], record.patches, isInPart(wanted));
+  const [services] = wanted;
+  if (part === undefined || held === undefined || services === undefined) return undefined;
+  const table = withServices(held, services, (ip, port) => isUsedElsewhere(record, part, ip, port));
+  if (table === undefined) return undefined;
+  const changes = diff(nftables, [held], [table]);
+  const patches = [...record.patches, ...patchesOf(changes)];
+  if (nftables.mustReplace(changes) || sizeOf(patches) > MOST_PATCHES) return undefined;
+  const whole = (changed: TableRecord["patches"]) => patched(nftables.read(record.text, family), changed);
+  return {
+    family,
+    flavour: NFT,
+    commands: nftables.commands(family, NFT),
+    // Asked for only when something goes wrong.
+    get held() {
+      return whole(record.patches);
+    },
+    get wanted() {
+      return whole(patches);
+    },
+    changes,
+    transaction: nftables.transaction(family, changes),
+    stamp: nftables.stamp([table]),
+    verify: false,
+    isRecorded: true,
+    continued: { digest: record.digest, patches },
+  };
+}
+
+function sizeOf(patches: TableRecord["patches"]): number {
+  return patches.reduce(
+    (sum, patch) => sum + ("rules" in patch ? (patch.rules?.length ?? 0) : patch.added.length + patch.removed.length),
+    0,
+  );
+}
+
+/** Whether an endpoint may serve a Service beside those of the part; rather yes than no. */
+function isUsedElsewhere({ text, patches }: TableRecord, part: Table, ip: string, port: string): boolean {
+  const value = `${ip} . ${port}`;
+  if (JSON.stringify(patches).includes(value) || text.includes(` dnat to ${joinAddress(ip, Number(port))}`))
+    return true;
+  let own = 0;
+  for (const object of part.objects.values()) {
+    if (!("elements" in object)) continue;
+    for (const element of object.elements.values()) if (element.value === value) own++;
+  }
+  return text.split(` : ${value}`).filter((rest, at) => at > 0 && /^(?:,| })/.test(rest)).length > own;
+}
