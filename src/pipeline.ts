@@ -241,29 +241,64 @@ function holdsChains({ objects }: Table): boolean {
 
 // ── Transaction → kernel ─────────────────────────────────────────────────────────────────────────
 
+/** @param meanwhile what else can be done while the kernel's tools write; may be called more than once, or never */
 export async function carryOut(
   plans: readonly FamilyPlan[],
   backend: Backend,
   { run, records }: Pick<Kernel, "run" | "records">,
+  meanwhile?: () => void,
 ): Promise<ApplyResult> {
-  const world: Surroundings = { run, backend, diff };
+  const recordings = records === undefined || backend.stamp === undefined ? [] : plans.map((plan) => recordingOf(plan, backend));
+  const world: Surroundings = {
+    run,
+    backend,
+    diff,
+    meanwhile: () => {
+      meanwhile?.();
+      for (const { text } of recordings) text();
+    },
+  };
   const result = await apply(plans, world);
-  if (result.kind !== "refused" && records !== undefined) await remember(plans, backend, records);
+  if (result.kind !== "refused" && records !== undefined) await remember(recordings, records);
   return result;
 }
 
+/** How a family's tables are to be recorded once they stand. */
+interface Recording {
+  readonly plan: FamilyPlan;
+  /** The whole tables as text; undefined where that is not recorded. */
+  readonly text: () => string | undefined;
+}
+
+function recordingOf(plan: FamilyPlan, backend: Backend): Recording {
+  const { family, changes, isRecorded, stamp, continued } = plan;
+  const isLast = isRecorded && changes.length === 0;
+  if (stamp === undefined || isLast || continued !== undefined) return { plan, text: () => undefined };
+  let text: string | undefined;
+  return {
+    plan,
+    text: () => {
+      text ??= backend.replacement?.(family, plan.wanted, []).steps[0]?.text;
+      return text;
+    },
+  };
+}
+
 /** Keeps what the kernel holds now for the next run; without it, that run lists everything. */
-async function remember(plans: readonly FamilyPlan[], backend: Backend, records: string): Promise<void> {
-  for (const plan of plans) {
+async function remember(recordings: readonly Recording[], records: string): Promise<void> {
+  for (const { plan, text } of recordings) {
     const { family, changes, isRecorded, stamp, continued } = plan;
-    if (backend.stamp === undefined || (isRecorded && changes.length === 0)) continue;
+    if (isRecorded && changes.length === 0) continue;
     if (continued !== undefined && stamp !== undefined) {
       await writePatches(records, family, { stamp, ...continued });
       continue;
     }
-    const [step] = backend.replacement?.(family, plan.wanted, []).steps ?? [];
-    const record = stamp === undefined || step === undefined ? undefined : { stamp, text: step.text };
-    await writeTableRecord(records, family, record);
+    const whole = text();
+    await writeTableRecord(
+      records,
+      family,
+      whole === undefined || stamp === undefined ? undefined : { stamp, text: whole },
+    );
   }
 }
 

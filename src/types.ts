@@ -489,6 +489,8 @@ export interface Command {
   readonly program: string;
   readonly args: readonly string[];
   readonly input?: string;
+  /** Called when the program runs: work that can be done while it does. */
+  readonly meanwhile?: (() => void) | undefined;
 }
 
 export interface CommandResult {

@@ -41,6 +41,8 @@ export interface Surroundings {
     held: readonly Table[],
     wanted: readonly Table[],
   ) => readonly Change[];
+  /** Work that can be done while a tool writes; may be called more than once, or never. */
+  readonly meanwhile?: (() => void) | undefined;
 }
 
 interface Refusal {
@@ -145,7 +147,8 @@ function messageOf({ stderr, exitCode }: CommandResult): string {
 // ── Write and read back ──────────────────────────────────────────────────────────────────────────
 
 async function writeFamily(plan: FamilyPlan, world: Surroundings): Promise<Refusal | undefined> {
-  const failure = await runSteps(plan.transaction.steps, plan.commands, world.run);
+  const run: Runner = (command) => world.run({ ...command, meanwhile: world.meanwhile });
+  const failure = await runSteps(plan.transaction.steps, plan.commands, run);
   if (failure !== undefined) return failure;
   if (plan.verify || plan.stamp === undefined) return mismatch(plan, plan.wanted, world);
   const found = await readStamp(plan.commands, plan.family, world);

@@ -44,7 +44,7 @@ export function createRunner(searchPath: string, systemPaths: readonly string[] 
     const { execa } = await import("execa");
     const input = command.input === undefined ? undefined : await openInput(command.input);
     try {
-      const result = await execa(command.program, command.args, {
+      const child = execa(command.program, command.args, {
         env: environment,
         // execa passes any descriptor on; its types only know the first ten.
         stdin: input === undefined ? "ignore" : (input.fd as 3),
@@ -53,6 +53,8 @@ export function createRunner(searchPath: string, systemPaths: readonly string[] 
         maxBuffer: MAX_OUTPUT,
         detached: true,
       });
+      command.meanwhile?.();
+      const result = await child;
       if (result.exitCode === undefined) throw notStarted(command, result);
       return mustBeAllowed(command, { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr });
     } finally {

@@ -76,11 +76,13 @@ async function workFrom(
   const sifted = await accept(judge(sources, settings), flags, settings, io);
   const completed = sifted === undefined ? undefined : await completeInput(sifted.input, settings, io);
   if (sifted === undefined || completed === undefined) return undefined;
-  const made = () => {
+  let made: Made | undefined;
+  const madeFrom = () => {
     if (from === undefined || sifted.skipped.length > 0) return undefined;
-    return { origin: from, inputHash, index: indexFor(sources, sifted.input, completed) };
+    made ??= { origin: from, inputHash, index: indexFor(sources, sifted.input, completed) };
+    return made;
   };
-  return { sifted, completed, inputHash, made };
+  return { sifted, completed, inputHash, made: madeFrom };
 }
 
 /** What the rules are made from, where a stamp can tell whether they are still there. */
@@ -160,7 +162,9 @@ async function syncNow(
   const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
   // Before the rules: an address that was used once must be known to later runs.
   await noteAllocations(completed.allocations, settings.stateDir);
-  let result = await carryOut(plans, backendOf(settings), node.kernel);
+  // The index takes a while, and the tool longer.
+  const meanwhile = plans.some(({ verify }) => verify) ? undefined : () => void made();
+  let result = await carryOut(plans, backendOf(settings), node.kernel, meanwhile);
   if (result.kind === "refused" && plans.some(({ isRecorded }) => isRecorded)) {
     // Somebody may have changed what the record says; what the kernel holds is asked then, and counts.
     plans = await planAgain(decisions, settings, node);
