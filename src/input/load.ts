@@ -21,7 +21,7 @@ export interface LoadOptions {
 /** Inputs as they were read, before anything is known about them. */
 export interface Sources {
   readonly inputs: readonly ReadResult[];
-  /** In hex, over all bytes in order: equal for equal inputs. SHA-512, since without help of the processor it is the quicker. */
+  /** In hex: equal for inputs that mean the same. SHA-512, since without help of the processor it is the quicker. */
   readonly hash: string;
 }
 
@@ -51,9 +51,17 @@ export async function readSources(inputs: readonly string[], stdin: LoadOptions[
 
 function hashOf(inputs: readonly ReadResult[]): string {
   const hash = createHash("sha512");
-  // What could not be read is told by its message.
-  for (const input of inputs) hash.update("bytes" in input ? input.bytes : input.message);
+  for (const input of inputs) {
+    const isRead = "bytes" in input;
+    // One text cut in two means something else; what could not be read is told by its message.
+    const head = isRead ? `${input.bytes.length} ${isNamedJson(input.name)}` : input.message;
+    hash.update(`${head}\n`).update(isRead ? input.bytes : "");
+  }
   return hash.digest("hex");
+}
+
+function isNamedJson(name: string): boolean {
+  return /\.json$/i.test(name);
 }
 
 export { glanceAt } from "./load/files.ts";
@@ -113,7 +121,7 @@ function readText(input: InputFile, maxAliases: number): TextResult {
 const WHITE_SPACE = new Set([9, 10, 13, 32]);
 
 function looksLikeJson(name: string, bytes: Buffer): boolean {
-  if (/\.json$/i.test(name)) return true;
+  if (isNamedJson(name)) return true;
   let at = 0;
   while (WHITE_SPACE.has(bytes[at] ?? 0)) at++;
   return bytes[at] === 0x7b || bytes[at] === 0x5b;

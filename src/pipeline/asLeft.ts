@@ -39,7 +39,7 @@ export interface RulesOrigin {
   readonly glance: string | undefined;
 }
 
-/** Everything that rules are made from, without reading the input. */
+/** Everything that rules are made from, without reading the input; whatever it is called, only its content counts. */
 export async function originOf(
   files: readonly string[],
   settings: Settings,
@@ -48,7 +48,7 @@ export async function originOf(
   isStrict: boolean,
 ): Promise<RulesOrigin> {
   const glance = await glanceAt(files, Date.now());
-  return { digest: hash("sha256", JSON.stringify([files, settings, machine, version, isStrict])), glance };
+  return { digest: hash("sha256", JSON.stringify([settings, machine, version, isStrict])), glance };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Family, Protocol, Table, TableObject } from "../../types.ts";
 import { endpointsMap, isAffinityChain, isEndpointsMap, isSharedChain, PROTOCOLS } from "./names.ts";
 import { read } from "./read.ts";
 import { settle, targetsIn } from "./settle.ts";
-import { restamped } from "./stamp.ts";
+import { restamped, STAMP, stampOf } from "./stamp.ts";
 import { type ElementObject, isElements } from "./text.ts";
 
 /**
@@ -112,12 +112,15 @@ export type UsedElsewhere = (ip: string, port: string) => boolean;
  */
 export function withServices(held: Table, wanted: Table, isUsedElsewhere: UsedElsewhere): Table | undefined {
   const own = frontendsIn(wanted);
+  if (haveAffinity(held, own)) return undefined;
   const objects = new Map(held.objects);
   for (const [name, object] of wanted.objects) {
+    if (name === STAMP || name === HAIRPINS) continue;
     const there = held.objects.get(name);
     if (isElements(object)) {
-      if (there === undefined || !isElements(there) || there.declaration !== object.declaration) return undefined;
-      objects.set(name, { ...there, elements: elementsFor(there, object, own) });
+      const elements = elementsFor(there, object, own);
+      if (elements === undefined) return undefined;
+      objects.set(name, { ...object, elements });
     } else if (isAffinityChain(name)) return undefined;
     else if (there === undefined && isSharedChain(name)) objects.set(name, object);
     else if (!hasSameRules(there, object)) return undefined;
@@ -126,7 +129,19 @@ export function withServices(held: Table, wanted: Table, isUsedElsewhere: UsedEl
   if (hairpins === undefined) return undefined;
   objects.set(HAIRPINS, hairpins);
   const [settled] = settle([withoutIdleChains({ ...held, objects })], [held]);
-  return settled === undefined ? undefined : restamped(settled, held, withoutIdleChains(held));
+  const table = settled === undefined ? undefined : restamped(settled, held, withoutIdleChains(held));
+  // Chains to which nothing leads are no reason for a change.
+  return table === undefined || stampOf(table) !== stampOf(held) ? table : held;
+}
+
+/** Whether the way to one of these frontends leads to chains of its Service's own, which this change would empty. */
+function haveAffinity({ objects }: Table, frontends: ReadonlySet<string>): boolean {
+  return FRONTENDS.some((name) => {
+    for (const { key, value } of elementsIn(objects, name).values()) {
+      if (value.startsWith("goto ") && isAffinityChain(value.slice(5)) && frontends.has(frontendOf(key))) return true;
+    }
+    return false;
+  });
 }
 
 /** Addresses and ports, and NodePorts, of the ServicePorts in a table. */
@@ -149,13 +164,24 @@ function hasSameRules(one: TableObject | undefined, other: TableObject): boolean
   return one.lines.every(({ text }, index) => text === other.lines[index]?.text);
 }
 
-function elementsFor(there: ElementObject, wanted: ElementObject, own: ReadonlySet<string>): Elements {
+/** Undefined if the declaration differs, or what endpoints do not decide. */
+function elementsFor(
+  there: TableObject | undefined,
+  wanted: ElementObject,
+  own: ReadonlySet<string>,
+): Elements | undefined {
+  if (there === undefined || !isElements(there) || there.declaration !== wanted.declaration) return undefined;
   if (isEndpointsMap(there.name)) return wanted.elements;
-  // What does not depend on endpoints stays.
-  if (!FRONTENDS.some((name) => name === there.name)) return there.elements;
-  const elements = new Map([...there.elements].filter(([key]) => !own.has(frontendOf(key))));
-  for (const [key, element] of wanted.elements) elements.set(key, element);
-  return elements;
+  const isOwn = ([key]: readonly [string, unknown]) => own.has(frontendOf(key));
+  if (FRONTENDS.some((name) => name === there.name)) {
+    const elements = new Map([...there.elements].filter((element) => !isOwn(element)));
+    for (const [key, element] of wanted.elements) elements.set(key, element);
+    return elements;
+  }
+  const isSame =
+    [...wanted.elements.keys()].every((key) => there.elements.has(key)) &&
+    [...there.elements].every((element) => !isOwn(element) || wanted.elements.has(element[0]));
+  return isSame ? there.elements : undefined;
 }
 
 /** Hairpins belong to endpoints, whichever Services these serve. */

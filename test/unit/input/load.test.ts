@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -32,9 +31,18 @@ describe("documents", () => {
     expect(await values(text)).toEqual(expected);
   });
 
-  test("the hash is that of all bytes in order", async () => {
-    const expected = createHash("sha512").update("a: 1\nb: 2\n").digest("hex");
-    expect((await readSources(["-"], async () => "a: 1\nb: 2\n")).hash).toBe(expected);
+  test("the hash tells inputs apart, also where one was cut in two", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "svctables-hash-"));
+    const hashOf = async (...texts: readonly string[]) => {
+      const files = texts.map((_, at) => join(folder, `${at}.yaml`));
+      await Promise.all(texts.map((text, at) => writeFile(files[at] ?? "", text)));
+      return (await readSources(files, undefined)).hash;
+    };
+    const whole = await hashOf("a: 1\nb: 2\n");
+    expect(await hashOf("a: 1\nb: 2\n")).toBe(whole);
+    const others = [await hashOf("a: 1\n", "b: 2\n"), await hashOf("a: 1\nb: 3\n"), await hashOf("a: 1\nb: 2\n", "")];
+    expect(new Set([whole, ...others]).size).toBe(4);
+    await rm(folder, { recursive: true });
   });
 
   describe("a glance", () => {
