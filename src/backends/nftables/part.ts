@@ -172,16 +172,18 @@ function elementsFor(
 ): Elements | undefined {
   if (there === undefined || !isElements(there) || there.declaration !== wanted.declaration) return undefined;
   if (isEndpointsMap(there.name)) return wanted.elements;
-  const isOwn = ([key]: readonly [string, unknown]) => own.has(frontendOf(key));
-  if (FRONTENDS.some((name) => name === there.name)) {
-    const elements = new Map([...there.elements].filter((element) => !isOwn(element)));
-    for (const [key, element] of wanted.elements) elements.set(key, element);
-    return elements;
+  const gone: string[] = [];
+  for (const key of there.elements.keys()) {
+    if (!wanted.elements.has(key) && own.has(frontendOf(key))) gone.push(key);
   }
-  const isSame =
-    [...wanted.elements.keys()].every((key) => there.elements.has(key)) &&
-    [...there.elements].every((element) => !isOwn(element) || wanted.elements.has(element[0]));
-  return isSame ? there.elements : undefined;
+  if (!FRONTENDS.some((name) => name === there.name)) {
+    const isKnown = [...wanted.elements.keys()].every((key) => there.elements.has(key));
+    return isKnown && gone.length === 0 ? there.elements : undefined;
+  }
+  const elements = new Map(there.elements);
+  for (const key of gone) elements.delete(key);
+  for (const [key, element] of wanted.elements) elements.set(key, element);
+  return elements;
 }
 
 /** Hairpins belong to endpoints, whichever Services these serve. */

@@ -15,13 +15,15 @@ export interface JsonShape {
 }
 
 const SPACE_BYTE = 32;
-const QUOTE = 34;
-const BACKSLASH = 92;
-const COLON = 58;
-const OPEN_BRACE = 123;
-const OPEN_BRACKET = 91;
-const CLOSE_BRACE = 125;
-const CLOSE_BRACKET = 93;
+/** Bytes that mean something in JSON. */
+export const QUOTE = 34;
+export const BACKSLASH = 92;
+export const COMMA = 44;
+export const COLON = 58;
+export const OPEN_BRACE = 123;
+export const OPEN_BRACKET = 91;
+export const CLOSE_BRACE = 125;
+export const CLOSE_BRACKET = 93;
 
 /** Counts keys and depth in one pass over the bytes, without parsing; strings are leapt over. */
 export function jsonShape(bytes: Uint8Array): JsonShape {
