@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { Manifest } from "../types.ts";
-import { MAX_DEPTH } from "./load/json.ts";
+import { SERVICE_NAME } from "./checks/bundle.ts";
+import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, endOfString, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./load/json.ts";
 import type { Sources } from "./load.ts";
 
 /**
@@ -42,7 +43,6 @@ export interface ChangedPart {
   readonly index: ItemIndex;
 }
 
-const SERVICE_NAME = "kubernetes.io/service-name";
 const LONGEST_HEAD = 65_536;
 
 /** The one text of an input that may have an index. */
@@ -61,6 +61,8 @@ export function indexOf(bytes: Buffer, manifests: readonly Manifest[]): ItemInde
   const [first, last] = [ranges?.[0], ranges?.at(-1)];
   if (ranges === undefined || first === undefined || last === undefined) return undefined;
   if (first.start + bytes.length - last.end > LONGEST_HEAD) return undefined;
+  const [head, tail] = [bytes.toString("utf8", 0, first.start), bytes.toString("utf8", last.end)];
+  if (!isEmptyList(head + tail)) return undefined;
   const known = new Map<number, Who>();
   for (const manifest of manifests) {
     const who = whoIs(manifest);
@@ -74,7 +76,22 @@ export function indexOf(bytes: Buffer, manifests: readonly Manifest[]): ItemInde
       who: known.get(item) ?? { kind: "other" },
     }),
   );
-  return { head: bytes.toString("utf8", 0, first.start), tail: bytes.toString("utf8", last.end), items };
+  return { head, tail, items };
+}
+
+/** Whether a List without its items is one object, and nothing beside it. */
+function isEmptyList(text: string): boolean {
+  const list = valueOf(text.startsWith("\ufeff") ? text.slice(1) : text);
+  return typeof list === "object" && list !== null && "items" in list && Array.isArray(list.items);
+}
+
+/** The value of a text in JSON; undefined for any other. */
+function valueOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export function whoIs({ kind, metadata }: Manifest): Who | undefined {
@@ -136,28 +153,27 @@ function walked(
   bytes: Buffer,
   limit: number,
 ): { readonly ranges: readonly Range[]; readonly changed: ReadonlySet<number> } | undefined {
-  let at = Buffer.byteLength(head);
-  if (bytes.toString("utf8", 0, at) !== head) return undefined;
+  const start = Buffer.from(head);
+  let at = start.length;
+  if (!bytes.subarray(0, at).equals(start)) return undefined;
   const ranges: Range[] = [];
   const changed = new Set<number>();
   for (const [item, { length, hash: before }] of items.entries()) {
     if (item > 0) at = startBehindComma(bytes, at);
     let end = at + length;
     if (end > bytes.length || hashOf(bytes, at, end) !== before) {
-      end = endOfObject(bytes, at);
       changed.add(item);
+      end = changed.size > limit ? -1 : endOfObject(bytes, at);
+      // The whole may not be read as YAML, which takes more, where a small part would be.
+      if (end < 0 || valueOf(bytes.toString("utf8", at, end)) === undefined) return undefined;
     }
-    if (end < 0 || changed.size > limit) return undefined;
     ranges.push({ start: at, end });
     at = end;
   }
-  return bytes.toString("utf8", at) === tail ? { ranges, changed } : undefined;
+  return bytes.subarray(at).equals(Buffer.from(tail)) ? { ranges, changed } : undefined;
 }
 
-const [QUOTE, COMMA, BACKSLASH] = [34, 44, 92];
-const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [91, 93, 123, 125];
-
-/** The items of the one List that this valid JSON is; undefined if it is anything else. */
+/** The items of the one List that this text is; undefined if it is anything else. */
 function itemsIn(bytes: Buffer): readonly Range[] | undefined {
   const open = startOfItems(bytes);
   if (open === undefined) return undefined;
@@ -180,7 +196,7 @@ function startOfItems(bytes: Buffer): number | undefined {
   for (let at = from.indexOf('"items"'); at >= 0; at = from.indexOf('"items"', at + 1)) {
     const colon = afterSpace(bytes, at + 7);
     const open = afterSpace(bytes, colon + 1);
-    if (bytes[colon] === 58 && bytes[open] === OPEN_BRACKET && depthAt(bytes, at) === 1) return open;
+    if (bytes[colon] === COLON && bytes[open] === OPEN_BRACKET && depthAt(bytes, at) === 1) return open;
   }
   return undefined;
 }
@@ -191,7 +207,7 @@ function depthAt(bytes: Buffer, offset: number): number {
   for (let at = 0; at < offset; at++) {
     const byte = bytes[at];
     if (byte === QUOTE) {
-      at = endOfText(bytes, at + 1) - 1;
+      at = endOfString(bytes, at + 1) - 1;
       if (at >= offset) return -1;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
     else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
@@ -211,25 +227,36 @@ function startBehindComma(bytes: Buffer, from: number): number {
   return bytes[comma] === COMMA ? afterSpace(bytes, comma + 1) : bytes.length;
 }
 
-/** Offset behind the object that starts here; -1 if none does, or it does not end, or is too deep. */
+/** What numbers, true, false and null are made of. */
+const LITERAL = new Set(Buffer.from("+-.0123456789Eaeflnrstu"));
+
+/**
+ * Offset behind the object that starts here; -1 if none does, or it does not end, or holds a token that is not
+ * JSON's. What passes for YAML as well ends where it ends in YAML: strings stand where YAML, too, starts one.
+ */
 function endOfObject(bytes: Buffer, start: number): number {
   if (bytes[start] !== OPEN_BRACE) return -1;
   let depth = 0;
-  for (let at = start; at < bytes.length; at++) {
-    const byte = bytes[at];
-    if (byte === QUOTE) at = endOfText(bytes, at + 1) - 1;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (++depth > MAX_DEPTH) return -1;
+  let last: "mark" | "string" | "literal" = "mark";
+  for (let at = start; at < bytes.length; ) {
+    const byte = bytes[at++] ?? 0;
+    if (byte === QUOTE) {
+      if (last !== "mark") return -1;
+      at = endOfString(bytes, at);
+      last = "string";
+    } else if (byte === COMMA || byte === COLON) {
+      if (byte === COLON && last !== "string") return -1;
+      last = "mark";
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      depth++;
+      last = "mark";
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      if (--depth === 0) return at + 1;
+      if (--depth === 0) return at;
+      last = "mark";
+    } else if (byte > 32) {
+      if (!LITERAL.has(byte)) return -1;
+      last = "literal";
     }
   }
   return -1;
-}
-
-/** Offset behind the quote that ends a text. */
-function endOfText(bytes: Buffer, start: number): number {
-  let at = start;
-  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
-  return at + 1;
 }

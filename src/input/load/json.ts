@@ -46,7 +46,7 @@ export function jsonShape(bytes: Uint8Array): JsonShape {
 }
 
 /** Offset behind the quote that ends a string; one with an odd number of backslashes before it does not. */
-function endOfString(bytes: Uint8Array, start: number): number {
+export function endOfString(bytes: Uint8Array, start: number): number {
   let at = start;
   for (;;) {
     const quote = bytes.indexOf(QUOTE, at);
