@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from "../errors.ts";
 import { isAsLeft, type Made, noteAsLeft, originOf, type RulesOrigin } from "../pipeline/asLeft.ts";
-import { findKubeProxy, findRest, type Rest, removeRest } from "../pipeline/cleanup.ts";
+import { findOthers, type Rest, removeRest } from "../pipeline/cleanup.ts";
 import { indexFor, mayBeFew, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
 import { exclusively, type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import { mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
@@ -232,12 +232,10 @@ async function restOfOthers(
   machine: Machine,
   mayReplace: boolean,
 ): Promise<Rest> {
-  const other = settings.backend === "iptables" ? "nftables" : "iptables";
-  const { rules } = await findRest(settings, machine, [other], false);
-  if (rules.length === 0 && plans.every(({ changes }) => changes.length === 0)) return { rules, leftovers: [] };
-  const leftovers = await findKubeProxy(settings, machine);
-  const [first] = leftovers;
-  if (first === undefined || mayReplace) return { rules, leftovers };
+  const isBusy = plans.some(({ changes }) => changes.length > 0);
+  const rest = await findOthers(settings, machine, isBusy);
+  const [first] = rest.leftovers;
+  if (first === undefined || mayReplace) return rest;
   throw new UserError(
     `a kube-proxy keeps the rules of this node (${first.name})`,
     "stop it and give --replace-kube-proxy; if it is gone for good, `svctables cleanup --kube-proxy` removes its traces",

@@ -5,7 +5,7 @@ import { backends } from "../backends/index.ts";
 import { UserError } from "../errors.ts";
 import { carryOut, plan } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { ApplyResult, BackendName, Family, Runner } from "../types.ts";
+import type { ApplyResult, BackendName, CommandResult, Family, Runner } from "../types.ts";
 import { type Machine, NFT } from "./node.ts";
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
@@ -30,17 +30,51 @@ export async function findRest(
   names: readonly BackendName[],
   kubeProxy: boolean,
 ): Promise<Rest> {
+  const run = createRunner(machine.searchPath);
+  return {
+    rules: await findAllRules(settings, machine, names, run),
+    leftovers: kubeProxy ? await findKubeProxy(settings, machine, run) : [],
+  };
+}
+
+/**
+ * What must not stand beside the rules of a backend: those of our other one, and a kube-proxy. The latter is looked
+ * for where there is something to do, and each listing asked for once.
+ */
+export async function findOthers(settings: Settings, machine: Machine, isBusy: boolean): Promise<Rest> {
+  const other = settings.backend === "iptables" ? "nftables" : "iptables";
+  const run = remembering(createRunner(machine.searchPath));
+  const rules = await findAllRules(settings, machine, [other], run);
+  return { rules, leftovers: isBusy || rules.length > 0 ? await findKubeProxy(settings, machine, run) : [] };
+}
+
+/** A runner that starts no program twice with the same arguments: for listings only. */
+function remembering(run: Runner): Runner {
+  const known = new Map<string, Promise<CommandResult>>();
+  return (command) => {
+    const key = JSON.stringify([command.program, ...command.args]);
+    const result = known.get(key) ?? run(command);
+    known.set(key, result);
+    return result;
+  };
+}
+
+async function findAllRules(
+  settings: Settings,
+  machine: Machine,
+  names: readonly BackendName[],
+  run: Runner,
+): Promise<readonly BackendRest[]> {
   const rules: BackendRest[] = [];
   for (const backend of names) {
-    const plans = await orNone(() => findRules(settings, machine, backend));
+    const plans = await orNone(() => findRules(settings, machine, backend, run));
     if (plans.length > 0) rules.push({ backend, plans });
   }
-  return { rules, leftovers: kubeProxy ? await findKubeProxy(settings, machine) : [] };
+  return rules;
 }
 
 /** What only a kube-proxy makes on a node: its canary chains, and the tables of its nftables mode. */
-export async function findKubeProxy(settings: Settings, machine: Machine): Promise<readonly Leftover[]> {
-  const run = createRunner(machine.searchPath);
+async function findKubeProxy(settings: Settings, machine: Machine, run: Runner): Promise<readonly Leftover[]> {
   const leftovers: Leftover[] = [];
   for (const flavour of flavoursOf("iptables", settings, machine)) {
     for (const family of settings.families ?? FAMILIES) {
@@ -50,8 +84,12 @@ export async function findKubeProxy(settings: Settings, machine: Machine): Promi
   return [...leftovers, ...(await orNone(() => findTables(run)))];
 }
 
-async function findRules(settings: Settings, machine: Machine, name: BackendName): Promise<readonly FamilyPlan[]> {
-  const run = createRunner(machine.searchPath);
+async function findRules(
+  settings: Settings,
+  machine: Machine,
+  name: BackendName,
+  run: Runner,
+): Promise<readonly FamilyPlan[]> {
   const plans: FamilyPlan[] = [];
   for (const flavour of flavoursOf(name, settings, machine)) {
     const wishes = (settings.families ?? FAMILIES).map((family) => ({ family, wanted: [], optional: true }));
