@@ -81,12 +81,12 @@ export function indexOf(bytes: Buffer, manifests: readonly Manifest[]): ItemInde
 
 /** Whether a List without its items is one object, and nothing beside it. */
 function isEmptyList(text: string): boolean {
-  const list = valueOf(text.startsWith("\ufeff") ? text.slice(1) : text);
+  const list = parsed(text.startsWith("\ufeff") ? text.slice(1) : text);
   return typeof list === "object" && list !== null && "items" in list && Array.isArray(list.items);
 }
 
 /** The value of a text in JSON; undefined for any other. */
-function valueOf(text: string): unknown {
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -165,7 +165,7 @@ function walked(
       changed.add(item);
       end = changed.size > limit ? -1 : endOfObject(bytes, at);
       // The whole may not be read as YAML, which takes more, where a small part would be.
-      if (end < 0 || valueOf(bytes.toString("utf8", at, end)) === undefined) return undefined;
+      if (end < 0 || parsed(bytes.toString("utf8", at, end)) === undefined) return undefined;
     }
     ranges.push({ start: at, end });
     at = end;
