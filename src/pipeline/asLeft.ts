@@ -43,7 +43,7 @@ export interface RulesOrigin {
 export async function originOf(
   files: readonly string[],
   settings: Settings,
-  machine: Machine,
+  { searchPath: _, ...machine }: Machine,
   version: string,
   isStrict: boolean,
 ): Promise<RulesOrigin> {
