@@ -30,6 +30,8 @@ const MOST_PATCHES = 5_000;
 export interface FewChanges {
   /** The Services of which an EndpointSlice changed, with all that belongs to them. */
   readonly input: Input;
+  /** What was accepted of it: without what was filled in. */
+  readonly accepted: readonly Manifest[];
   readonly decisions: readonly Decision[];
   readonly plans: readonly FamilyPlan[];
   /** The index of the input as it is now. */
@@ -67,8 +69,9 @@ export async function planFewChanges(
   if (part === undefined) return undefined;
   const isStill = await Promise.all(FAMILIES.map((family) => isAsStamped(family, left, run)));
   if (!isStill.every((still) => still)) return undefined;
-  const input = await inputOf(part, sources, settings);
-  if (input === undefined) return undefined;
+  const judged = judgedPart(part, sources, settings);
+  const input = judged === undefined ? undefined : await completedPart(judged, settings);
+  if (judged === undefined || input === undefined) return undefined;
   const families = part.changes === 0 ? [] : (settings.families ?? FAMILIES);
   const decisions = families.map((family) => decide(input.manifests, settings, host, family));
   const plans: FamilyPlan[] = [];
@@ -81,37 +84,40 @@ export async function planFewChanges(
     if (plan === undefined) return undefined;
     plans.push(plan);
   }
-  return { input, decisions, plans, index: part.index, left };
+  return { input, accepted: judged.manifests, decisions, plans, index: part.index, left };
 }
 
 /** Leaves what the next run should know. */
 export async function noteFewChanges(
-  { input, index, left, plans }: FewChanges,
+  { accepted, index, left, plans }: FewChanges,
   sources: Sources,
   origin: RulesOrigin,
   settings: Settings,
 ): Promise<void> {
   const { stateDir } = settings;
-  const accepted = await isRecorded(stateDir, left.inputHash);
+  const isAccepted = await isRecorded(stateDir, left.inputHash);
   // Only that record is asked for by the hash of the whole input.
-  const inputHash = accepted ? sources.hash : "";
+  const inputHash = isAccepted ? sources.hash : "";
   const made = { origin, inputHash, index, otherStamps: left.stamps };
   await noteAsLeft(() => made, plans, settings);
-  if (accepted) await replaceAccepted(stateDir, inputHash, input.manifests);
+  if (isAccepted) await replaceAccepted(stateDir, inputHash, accepted);
 }
 
 /** The part as input of its own; undefined if there is anything to say about it, or it is not what it was. */
-async function inputOf(part: ChangedPart, { inputs }: Sources, settings: Settings): Promise<Input | undefined> {
+function judgedPart(part: ChangedPart, { inputs }: Sources, settings: Settings): Input | undefined {
   const name = inputs[0] !== undefined && "name" in inputs[0] ? inputs[0].name : "-";
   const text = { name, bytes: part.text, fromDirectory: false, rereadable: false };
   const judged = judge({ inputs: [text], hash: "" }, settings);
   const manifests = judged.manifests.map(
     (manifest, at): Manifest => ({ ...manifest, source: { ...manifest.source, item: part.places[at] ?? at } }),
   );
-  const input = { ...judged, manifests };
-  if (input.diagnostics.length > 0 || manifests.length !== part.who.length) return undefined;
-  if (manifests.some((manifest, at) => JSON.stringify(whoIs(manifest)) !== JSON.stringify(part.who[at])))
-    return undefined;
+  if (judged.diagnostics.length > 0 || manifests.length !== part.who.length) return undefined;
+  const isSame = manifests.every((manifest, at) => JSON.stringify(whoIs(manifest)) === JSON.stringify(part.who[at]));
+  return isSame ? { ...judged, manifests } : undefined;
+}
+
+/** Undefined if anything had to be filled in that depends on the whole. */
+async function completedPart(input: Input, settings: Settings): Promise<Input | undefined> {
   const completed = await complete(input, settings);
   if (completed.findings.length + completed.assignments.length + completed.fromPods > 0) return undefined;
   return completed.input;
