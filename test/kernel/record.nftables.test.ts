@@ -1,3 +1,6 @@
+import { appendFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addNamespace, deleteNamespace, inNamespace, uniquePrefix } from "../support/namespaces.ts";
 import { type Program, programAt } from "../support/program.ts";
@@ -10,12 +13,13 @@ requireKernel();
 const SERVICES = 1500;
 const ENDPOINTS = 14;
 
-/** The cluster as JSON; `moved` is the Service whose first endpoint is another one. */
-function cluster(moved?: number): string {
+const addressesOf = (index: number, count = ENDPOINTS): readonly string[] =>
+  Array.from({ length: count }, (_, at) => `10.${180 + at}.${index >> 8}.${index & 255}`);
+
+/** The cluster as JSON; some Services have other endpoints than the rest. */
+function cluster(others: Readonly<Record<number, readonly string[]>> = {}): string {
   const items = Array.from({ length: SERVICES }, (_, index) => {
     const name = `s${index}`;
-    const addresses = Array.from({ length: ENDPOINTS }, (_, at) => `10.${180 + at}.${index >> 8}.${index & 255}`);
-    if (moved === index) addresses[0] = "10.250.0.1";
     return [
       {
         apiVersion: "v1",
@@ -29,18 +33,25 @@ function cluster(moved?: number): string {
         metadata: { name, labels: { "kubernetes.io/service-name": name } },
         addressType: "IPv4",
         ports: [{ port: 80 }],
-        endpoints: addresses.map((address) => ({ addresses: [address] })),
+        endpoints: (others[index] ?? addressesOf(index)).map((address) => ({ addresses: [address] })),
       },
     ];
   }).flat();
   return JSON.stringify({ apiVersion: "v1", kind: "List", items });
 }
 
+/** The cluster in which the first endpoint of one Service is another one. */
+const moved = (index: number) => cluster({ [index]: ["10.250.0.1", ...addressesOf(index).slice(1)] });
+
 describe("the record of a large table", () => {
   const namespace = `${uniquePrefix()}-record`;
+  const stateDir = mkdtempSync(join(tmpdir(), "svctables-record-"));
+  const patches = join(stateDir, "nftables-ipv4.patches");
   const nft = (...args: readonly string[]) => inNamespace(namespace, "nft", args);
   const sync = async (input: string, flags = {}) =>
-    (await program.succeed("sync", { verbose: true, ...flags }, input)).stderr;
+    (await program.succeed("sync", { verbose: true, "state-dir": stateDir, ...flags }, input)).stderr;
+  /** By all that the kernel lists, whatever is recorded. */
+  const isAsWanted = async (input: string) => (await program.run("diff", {}, input)).exitCode === 0;
   let program: Program;
 
   beforeAll(async () => {
@@ -51,34 +62,60 @@ describe("the record of a large table", () => {
 
   afterAll(() => {
     program.close();
+    rmSync(stateDir, { recursive: true });
     deleteNamespace(namespace);
   });
 
   test("nothing changed: told without parsing", async () => {
     expect(await sync(cluster())).toContain("in sync: as the last run left it");
+    expect(existsSync(patches)).toBe(false);
   });
 
-  test("one endpoint changed: one Service's elements go and come", async () => {
-    expect(await sync(cluster(7))).toMatch(/synced IPv4 \(nftables\): 1 Service, 0 objects created, 2 changed/);
+  test("one endpoint changed: one Service's elements go and come, and only these are recorded", async () => {
+    expect(await sync(moved(7))).toMatch(/synced IPv4 \(nftables\): 1 Service, 0 objects created, 2 changed/);
+    expect(existsSync(patches)).toBe(true);
     expect(nft("list", "map", "ip", "svctables", "endpoints-tcp")).toContain("10.250.0.1");
+    expect(await sync(moved(7))).toContain("in sync: as the last run left it");
+  });
+
+  test("endpoints more and less, of several Services, and all of one: what is recorded stays true", async () => {
+    const changed = cluster({ 7: addressesOf(7, 3), 8: addressesOf(8, 17), 1400: [] });
+    expect(await sync(changed)).toMatch(/synced IPv4 \(nftables\): 3 Services/);
+    expect(existsSync(patches)).toBe(true);
+    expect(nft("list", "map", "ip", "svctables", "no-endpoint-services")).toContain("172.30.5.120");
+    expect(await isAsWanted(changed)).toBe(true);
+    expect(await sync(cluster())).toMatch(/synced IPv4 \(nftables\): 3 Services/);
+    expect(existsSync(patches)).toBe(true);
+    expect(nft("list", "map", "ip", "svctables", "no-endpoint-services")).not.toContain("172.30.5.120");
+    expect(await isAsWanted(cluster())).toBe(true);
+  });
+
+  test("damaged patches are no reason for more than a listing", async () => {
+    appendFileSync(patches, " ");
+    expect(await sync(moved(10))).toContain("synced IPv4");
+    expect(existsSync(patches)).toBe(false);
   });
 
   test("a record that the kernel contradicts is given up for what is there", async () => {
     nft("delete", "element", "ip", "svctables", "endpoints-tcp", "{ 172.30.0.9 . 80 . 0 }");
-    expect(await sync(cluster(9))).toContain("synced IPv4");
-    expect((await program.run("diff", {}, cluster(9))).exitCode).toBe(0);
+    expect(await sync(moved(9))).toContain("synced IPv4");
+    expect(existsSync(patches)).toBe(false);
+    expect(await isAsWanted(moved(9))).toBe(true);
   });
 
   test("harm that the stamp does not show is seen by diff, and mended with --verify", async () => {
     nft("delete", "element", "ip", "svctables", "cluster-ips", "{ 172.30.0.11 }");
-    expect((await program.run("diff", {}, cluster(9))).exitCode).toBe(1);
-    await sync(cluster(9), { verify: true });
-    expect((await program.run("diff", {}, cluster(9))).exitCode).toBe(0);
+    expect(await isAsWanted(moved(9))).toBe(false);
+    await sync(moved(9), { verify: true });
+    expect(await isAsWanted(moved(9))).toBe(true);
   });
 
-  test("a flushed ruleset is noticed at once", async () => {
+  test("a table that is gone is noticed at once, changes or not", async () => {
     nft("flush", "ruleset");
-    expect(await sync(cluster(9))).toContain("synced IPv4");
-    expect((await program.run("diff", {}, cluster(9))).exitCode).toBe(0);
+    expect(await sync(moved(9))).toContain("synced IPv4");
+    nft("delete", "table", "ip", "svctables");
+    expect(await sync(moved(12))).toContain("synced IPv4");
+    expect(existsSync(patches)).toBe(false);
+    expect(await isAsWanted(moved(12))).toBe(true);
   });
 });
