@@ -5,7 +5,7 @@ import { createNetwork, type Network } from "../support/network.ts";
 import { type PacketCase, packetCases } from "../support/packetCases.ts";
 import { canBeSent, listenEverywhere, probe } from "../support/packetProbe.ts";
 import type { Flow } from "../support/packetTable.ts";
-import { type Flavour, flavourText, type Program, programAt } from "../support/program.ts";
+import { type Flavour, flavourText, type ResidentProgram, residentAt } from "../support/program.ts";
 import { canRun } from "../support/requireKernel.ts";
 
 /**
@@ -17,12 +17,12 @@ export function packetSuite(flavour: Flavour, family: Family): void {
 
   describe.runIf(canRun(flavour))(`packets: ${flavourText(flavour)}, ${family}`, () => {
     let network: Network;
-    let program: Program;
+    let program: ResidentProgram;
     let tables: ReadonlyMap<PacketCase, readonly Flow[]>;
 
     beforeAll(async () => {
       network = await createNetwork();
-      program = programAt(network.namespace("node"), flavour);
+      program = residentAt(network.namespace("node"), flavour);
       tables = await flowsOf(cases, flavour.backend);
       await listenEverywhere(network, family, [...tables.values()].flat(), portsOf(tables));
     });
