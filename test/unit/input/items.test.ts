@@ -140,11 +140,12 @@ describe("what may have an index", () => {
 
   /** Each reads otherwise as YAML than a scanner of JSON would: the strings are elsewhere. */
   it.each<[string, string]>([
-    ["single quotes", `{apiVersion: v1, kind: ConfigMap, data: '}, {'}`],
-    ["a comment", '{"apiVersion":"v1","kind":"ConfigMap","data":"x" # "}, {\n}'],
-    ["a quote inside a word", '{"apiVersion":"v1","kind":true"}, {"a":"x"}'],
-    ["a quote behind a word", '{"apiVersion":"v1","kind":true "}, {"a":"x"}'],
-    ["a quote behind a colon inside a word", '{"apiVersion":"v1","kind":true:"}, {"a":"x"}'],
+    ["single quotes", `{"data":'}, {'}`],
+    ["a comment", '{"data":"x" # "}, {\n}'],
+    ["a quote inside a word", '{"data":true"}, {"}'],
+    ["a quote behind a word", '{"data":true "}, {"}'],
+    ["a quote behind a colon inside a word", '{"data":true:"}, {"}'],
+    ["a word without quotes", '{"data":x}'],
   ])("not YAML with %s", (_, item) => {
     const text = `{"apiVersion":"v1","kind":"List","items":[${item},${JSON.stringify(ITEMS[0])}]}`;
     expect(indexOf(Buffer.from(text), [])).toBeUndefined();
