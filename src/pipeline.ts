@@ -248,7 +248,8 @@ export async function carryOut(
   { run, records }: Pick<Kernel, "run" | "records">,
   meanwhile?: () => void,
 ): Promise<ApplyResult> {
-  const recordings = records === undefined || backend.stamp === undefined ? [] : plans.map((plan) => recordingOf(plan, backend));
+  const recordings =
+    records === undefined || backend.stamp === undefined ? [] : plans.map((plan) => recordingOf(plan, backend));
   const world: Surroundings = {
     run,
     backend,

@@ -93,7 +93,8 @@ async function quickOrigin(
   io: Io,
 ): Promise<RulesOrigin | undefined> {
   if (settings.backend !== "nftables" || settings.verify || isSet(flags, "dryRun")) return undefined;
-  return originOf(listFlag(flags, "file"), settings, machine, io.version, isSet(flags, "strict"));
+  const judgement = { strict: isSet(flags, "strict"), skipInvalid: isSet(flags, "skipInvalid") };
+  return originOf(listFlag(flags, "file"), settings, machine, io.version, judgement);
 }
 
 /** The short way, where few endpoints changed since the last run; undefined if the long way has to be gone. */

@@ -39,16 +39,22 @@ export interface RulesOrigin {
   readonly glance: string | undefined;
 }
 
+/** What decides beside settings whether an input is accepted, and what is recorded of it. */
+export interface Judgement {
+  readonly strict: boolean;
+  readonly skipInvalid: boolean;
+}
+
 /** Everything that rules are made from, without reading the input; whatever it is called, only its content counts. */
 export async function originOf(
   files: readonly string[],
   settings: Settings,
   { searchPath: _, ...machine }: Machine,
   version: string,
-  isStrict: boolean,
+  judgement: Judgement,
 ): Promise<RulesOrigin> {
   const glance = await glanceAt(files, Date.now());
-  return { digest: hash("sha256", JSON.stringify([settings, machine, version, isStrict])), glance };
+  return { digest: hash("sha256", JSON.stringify([settings, machine, version, judgement])), glance };
 }
 
 /**

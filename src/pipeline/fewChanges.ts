@@ -13,7 +13,7 @@ import type { Family, Manifest, Runner, Table } from "../types.ts";
 import { type Footprint, footprintOf, noteAsLeft, type RulesOrigin } from "./asLeft.ts";
 import { NFT, type ThisNode } from "./node.ts";
 import { type Completed, complete } from "./standalone.ts";
-import { patched, patchesOf } from "./tablePatch.ts";
+import { merged, patched, patchesOf } from "./tablePatch.ts";
 
 /**
  * The short way for a large cluster in which the endpoints of a few Services changed: of the input only what changed
@@ -138,7 +138,7 @@ function planFamily({ family, wanted }: Decision, record: TableRecord): FamilyPl
   const table = withServices(held, services, (ip, port) => isUsedElsewhere(record, part, ip, port));
   if (table === undefined) return undefined;
   const changes = diff(nftables, [held], [table]);
-  const patches = [...record.patches, ...patchesOf(changes)];
+  const patches = merged([...record.patches, ...patchesOf(changes)]);
   if (nftables.mustReplace(changes) || sizeOf(patches) > MOST_PATCHES) return undefined;
   const whole = (changed: TableRecord["patches"]) => patched(nftables.read(record.text, family), changed);
   return {

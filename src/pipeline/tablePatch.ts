@@ -29,6 +29,28 @@ function elementsPatch(name: string, before: Elements, after: Elements): TablePa
   return { name, removed, added };
 }
 
+type ElementsPatch = Extract<TablePatch, { added: unknown }>;
+
+/** The same in as few patches as there are objects: what was changed back and forth counts once. */
+export function merged(patches: readonly TablePatch[]): readonly TablePatch[] {
+  const byName = new Map<string, TablePatch>();
+  for (const patch of patches) {
+    const before = byName.get(patch.name);
+    const both = before !== undefined && "added" in before && "added" in patch;
+    byName.set(patch.name, both ? mergedElements(before, patch) : patch);
+  }
+  return [...byName.values()];
+}
+
+function mergedElements(before: ElementsPatch, after: ElementsPatch): ElementsPatch {
+  const removed = new Set([...before.removed, ...after.removed]);
+  const added = new Map(before.added);
+  for (const key of after.removed) added.delete(key);
+  for (const [key, value] of after.added) added.set(key, value);
+  for (const key of added.keys()) removed.delete(key);
+  return { name: before.name, removed: [...removed], added: [...added] };
+}
+
 /**
  * The tables with what was changed since.
  * @param counts whether an element is wanted; undefined: all are
@@ -65,7 +87,7 @@ function patchChain(
 function patchElements(
   objects: Map<string, TableObject>,
   copies: Map<string, Map<string, Element>>,
-  { name, removed, added }: Extract<TablePatch, { added: unknown }>,
+  { name, removed, added }: ElementsPatch,
   counts: ((object: string, key: string) => boolean) | undefined,
 ) {
   const object = objects.get(name);

@@ -4,7 +4,7 @@ import type { TablePatch } from "../../../../src/apply/record.ts";
 import { nftables } from "../../../../src/backends/nftables/index.ts";
 import { isInPart, readPart, withServices } from "../../../../src/backends/nftables/part.ts";
 import { diff } from "../../../../src/diff.ts";
-import { patched, patchesOf } from "../../../../src/pipeline/tablePatch.ts";
+import { merged, patched, patchesOf } from "../../../../src/pipeline/tablePatch.ts";
 import type {
   EndpointSliceManifest,
   Family,
@@ -201,7 +201,7 @@ function shortWay(before: World, edit: Edit, { text, patches }: Recorded) {
     changes,
     stamp: nftables.stamp([table]),
     transaction: nftables.transaction(family, changes),
-    record: { text, patches: [...patches, ...patchesOf(changes)] },
+    record: { text, patches: merged([...patches, ...patchesOf(changes)]) },
   };
 }
 
