@@ -51,7 +51,7 @@ export interface Input {
 export { readSources, type Sources } from "./input/load.ts";
 
 /** What was read, judged. */
-export function judge(sources: Sources, settings: Settings): Input {
+export function judge(sources: Pick<Sources, "inputs">, settings: Settings): Input {
   const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs, nodeName } = settings;
   const limits = {
     ...(allowedExternalIPs === undefined ? {} : { allowedExternalIPs }),

@@ -1,13 +1,14 @@
-import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "../types.ts";
+import { replaceFile } from "./stateFile.ts";
 
 /**
  * The objects that the kernel's rules were made from, kept so that a Service which is invalid today can be served
  * as it was yesterday. First line: version and hash, so that nothing else need be read to know what it is.
  */
 export interface Accepted {
-  /** SHA-256 of the input, in hex. */
+  /** Of the input, in hex. */
   readonly hash: string;
   readonly manifests: readonly Manifest[];
 }
@@ -51,10 +52,7 @@ export async function isRecorded(stateDir: string, hash: string): Promise<boolea
 
 /** @throws the system's error when the directory cannot be written */
 export async function writeAccepted(stateDir: string, { hash, manifests }: Accepted): Promise<void> {
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const draft = join(stateDir, `${FILE}.new`);
-  await writeFile(draft, headOf(hash) + JSON.stringify(manifests), { mode: 0o600 });
-  await rename(draft, join(stateDir, FILE));
+  await replaceFile(join(stateDir, FILE), headOf(hash) + JSON.stringify(manifests));
 }
 
 /** Puts these in the place of objects of the same kind and name. */

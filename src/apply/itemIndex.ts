@@ -1,6 +1,6 @@
-import { hash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { digestOf, replaceFile } from "./stateFile.ts";
 
 /** The index of a large input, in a file of its own: it is read only when the input changed. */
 
@@ -27,12 +27,6 @@ export async function writeIndex(stateDir: string, index: object | undefined): P
     return null;
   }
   const text = JSON.stringify(index);
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await replaceFile(file, text);
   return digestOf(text);
-}
-
-function digestOf(text: string): string {
-  return hash("sha512", text, "base64url");
 }

@@ -1,7 +1,7 @@
-import { hash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Family } from "../types.ts";
+import { digestOf, replaceFile } from "./stateFile.ts";
 
 /**
  * What a family's tables held when they were written last, as text that the backend reads like a listing. Where the
@@ -24,7 +24,7 @@ export type TablePatch =
       readonly removed: readonly string[];
       readonly added: readonly (readonly [string, string])[];
     }
-  /** An unhooked chain as it is now; without rules it is gone or empty, which makes no difference. */
+  /** An unhooked chain as it is now; its rules are null when it is gone. */
   | { readonly name: string; readonly comment: string | undefined; readonly rules: readonly string[] | null };
 
 function fileOf(stateDir: string, family: Family): string {
@@ -66,10 +66,6 @@ async function readPatches(
   return { stamp, patches: JSON.parse(text) as readonly TablePatch[] };
 }
 
-function digestOf(text: string): string {
-  return hash("sha512", text, "base64url");
-}
-
 /**
  * Replaces the record, or removes it when there is none to keep.
  * @throws the system's error when the directory cannot be written
@@ -81,7 +77,7 @@ export async function writeTableRecord(
 ): Promise<void> {
   const file = fileOf(stateDir, family);
   if (record === undefined) await rm(file, { force: true });
-  else await replace(file, `${record.stamp} ${digestOf(record.text)}\n${record.text}`);
+  else await replaceFile(file, `${record.stamp} ${digestOf(record.text)}\n${record.text}`);
   await rm(patchesFileOf(stateDir, family), { force: true });
 }
 
@@ -95,11 +91,5 @@ export async function writePatches(
   { stamp, digest, patches }: Pick<TableRecord, "stamp" | "digest" | "patches">,
 ): Promise<void> {
   const text = JSON.stringify(patches);
-  await replace(patchesFileOf(stateDir, family), `${stamp} ${digest} ${digestOf(text)}\n${text}`);
-}
-
-async function replace(file: string, content: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeFile(`${file}.new`, content, { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  await replaceFile(patchesFileOf(stateDir, family), `${stamp} ${digest} ${digestOf(text)}\n${text}`);
 }

@@ -75,7 +75,7 @@ export async function load(inputs: readonly string[], options: LoadOptions = {})
  * Takes texts apart into documents, Lists into their items. A text that cannot be read is a diagnostic, and the
  * others are still read. Only this file and its folder know YAML.
  */
-export function loadSources({ inputs }: Sources, maxAliases = 0): Loaded {
+export function loadSources({ inputs }: Pick<Sources, "inputs">, maxAliases = 0): Loaded {
   const documents: Document[] = [];
   const diagnostics: Diagnostic[] = [];
   const records = new Map<string, FileRecord>();

@@ -8,7 +8,7 @@ import type { ItemIndex } from "../input/items.ts";
 import { glanceAt } from "../input/load.ts";
 import type { FamilyPlan } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Family } from "../types.ts";
+import type { Family, Runner } from "../types.ts";
 import { type Machine, NFT } from "./node.ts";
 
 /**
@@ -73,8 +73,12 @@ export async function isAsLeft(
     // An index tells as much, and more if something changed.
     if (left.index !== null || left.inputHash !== (await inputHash())) return false;
   }
-  const run = createRunner(searchPath);
-  for (const [family, stamp] of Object.entries(left.stamps)) {
+  return isStamped(left, createRunner(searchPath));
+}
+
+/** Whether the kernel holds what the last run left, in every family in which it left anything. */
+export async function isStamped({ stamps }: Footprint, run: Runner): Promise<boolean> {
+  for (const [family, stamp] of Object.entries(stamps)) {
     const commands = nftables.commands(family as Family, NFT);
     if ((await readStamp(commands, family as Family, { run, backend: nftables })) !== stamp) return false;
   }

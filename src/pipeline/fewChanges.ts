@@ -1,5 +1,4 @@
 import { isRecorded, replaceAccepted } from "../apply/accepted.ts";
-import { readStamp } from "../apply/apply.ts";
 import { readIndex } from "../apply/itemIndex.ts";
 import { readTableRecord, type TableRecord } from "../apply/record.ts";
 import { nftables } from "../backends/nftables/index.ts";
@@ -9,8 +8,8 @@ import { type ChangedPart, changedPart, type ItemIndex, indexOf, onlyText, whoIs
 import { joinAddress } from "../ip.ts";
 import { type Decision, decide, type FamilyPlan, type Input, judge, type Sources } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Family, Manifest, Runner, Table } from "../types.ts";
-import { type Footprint, footprintOf, noteAsLeft, type RulesOrigin } from "./asLeft.ts";
+import type { Family, Manifest, Table } from "../types.ts";
+import { type Footprint, footprintOf, isStamped, noteAsLeft, type RulesOrigin } from "./asLeft.ts";
 import { NFT, type ThisNode } from "./node.ts";
 import { type Completed, complete } from "./standalone.ts";
 import { merged, patched, patchesOf } from "./tablePatch.ts";
@@ -26,6 +25,8 @@ const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
 const MOST_SLICES = 100;
 /** Elements that may be recorded as changed; then the record is written anew. */
 const MOST_PATCHES = 5_000;
+/** Endpoints on this node that may go: for each the whole record is searched. */
+const MOST_LOCAL_GONE = 20;
 
 export interface FewChanges {
   /** The Services of which an EndpointSlice changed, with all that belongs to them. */
@@ -66,9 +67,7 @@ export async function planFewChanges(
   if (bytes === undefined || left === undefined || left.from !== origin.digest || left.index === null) return undefined;
   const index = await readIndex(settings.stateDir, left.index);
   const part = index === undefined ? undefined : changedPart(index as ItemIndex, bytes, MOST_SLICES);
-  if (part === undefined) return undefined;
-  const isStill = await Promise.all(FAMILIES.map((family) => isAsStamped(family, left, run)));
-  if (!isStill.every((still) => still)) return undefined;
+  if (part === undefined || !(await isStamped(left, run))) return undefined;
   const judged = judgedPart(part, sources, settings);
   const input = judged === undefined ? undefined : await completedPart(judged, settings);
   if (judged === undefined || input === undefined) return undefined;
@@ -107,7 +106,7 @@ export async function noteFewChanges(
 function judgedPart(part: ChangedPart, { inputs }: Sources, settings: Settings): Input | undefined {
   const name = inputs[0] !== undefined && "name" in inputs[0] ? inputs[0].name : "-";
   const text = { name, bytes: part.text, fromDirectory: false, rereadable: false };
-  const judged = judge({ inputs: [text], hash: "" }, settings);
+  const judged = judge({ inputs: [text] }, settings);
   const manifests = judged.manifests.map(
     (manifest, at): Manifest => ({ ...manifest, source: { ...manifest.source, item: part.places[at] ?? at } }),
   );
@@ -123,19 +122,16 @@ async function completedPart(input: Input, settings: Settings): Promise<Input | 
   return completed.input;
 }
 
-/** Whether the kernel holds what the last run left in a family, if that left anything. */
-async function isAsStamped(family: Family, { stamps }: Footprint, run: Runner): Promise<boolean> {
-  const expected = stamps[family];
-  if (expected === undefined) return true;
-  return (await readStamp(nftables.commands(family, NFT), family, { run, backend: nftables })) === expected;
-}
-
 function planFamily({ family, wanted }: Decision, record: TableRecord): FamilyPlan | undefined {
   const [part] = readPart(record.text, family, wanted);
   const [held] = part === undefined ? [] : patched([part], record.patches, isInPart(wanted));
   const [services] = wanted;
   if (part === undefined || held === undefined || services === undefined) return undefined;
-  const table = withServices(held, services, (ip, port) => isUsedElsewhere(record, part, ip, port));
+  let gone = 0;
+  const table = withServices(held, services, (ip, port) => {
+    gone += 1;
+    return gone > MOST_LOCAL_GONE || isUsedElsewhere(record, part, ip, port);
+  });
   if (table === undefined) return undefined;
   const changes = diff(nftables, [held], [table]);
   const patches = merged([...record.patches, ...patchesOf(changes)]);

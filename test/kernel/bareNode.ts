@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import { addNamespace, deleteNamespace, inNamespace, uniquePrefix } from "../support/namespaces.ts";
 import type { Flags } from "../support/packetCases.ts";
 import { type Flavour, nftOf, type Program, programAt } from "../support/program.ts";
@@ -48,4 +49,27 @@ export function bareNode(flavour: Flavour): BareNode {
       deleteNamespace(namespace);
     },
   };
+}
+
+/** What is in sync stays as it is, counters and all, and is called so. */
+export async function expectSecondSyncToTouchNothing(node: BareNode, manifests: string): Promise<void> {
+  await node.program.succeed("sync", node.flags, manifests);
+  const before = node.everything();
+  const { stdout } = await node.program.succeed("sync", { ...node.flags, output: "json" }, manifests);
+  expect(JSON.parse(stdout)).toMatchObject({ result: "unchanged" });
+  expect((await node.program.run("diff", node.flags, manifests)).exitCode).toBe(0);
+  expect(node.everything()).toBe(before);
+}
+
+/** What the kernel was told is what it lists: `diff`, which reads it, finds nothing. */
+export async function expectToBeGivenBack(
+  node: BareNode,
+  manifests: string,
+  flags: Flags,
+  diffFlags: Flags = {},
+): Promise<void> {
+  await node.program.succeed("sync", flags, manifests);
+  const { exitCode, stdout } = await node.program.run("diff", { ...flags, ...diffFlags }, manifests);
+  expect(stdout).toBe("in sync");
+  expect(exitCode).toBe(0);
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { packetCases } from "../support/packetCases.ts";
 import { type Flavour, flavourText, nftOf } from "../support/program.ts";
 import { canRun } from "../support/requireKernel.ts";
-import { type BareNode, bareNode } from "./bareNode.ts";
+import { type BareNode, bareNode, expectSecondSyncToTouchNothing, expectToBeGivenBack } from "./bareNode.ts";
 import { clusterOf, DNS, WEB, WEB6 } from "./cluster.ts";
 import { FOREIGN_IPTABLES, FOREIGN_NFT } from "./foreign.ts";
 
@@ -40,12 +40,7 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend, $nft nft", (flavour) =
   });
 
   runs("a second sync finds nothing to do and touches nothing", async () => {
-    await node.program.succeed("sync", node.flags, cluster);
-    const before = node.everything();
-    const { stdout } = await node.program.succeed("sync", { ...node.flags, output: "json" }, cluster);
-    expect(JSON.parse(stdout)).toMatchObject({ result: "unchanged" });
-    expect((await node.program.run("diff", node.flags, cluster)).exitCode).toBe(0);
-    expect(node.everything()).toBe(before);
+    await expectSecondSyncToTouchNothing(node, cluster);
   });
 
   const unlike = packetCases("ipv4").filter(({ name }) =>
@@ -56,10 +51,7 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend, $nft nft", (flavour) =
 
   for (const { name, input, flags } of unlike) {
     runs(`the kernel gives back what it was told: ${name}`, async () => {
-      await node.program.succeed("sync", flags, input);
-      const { exitCode, stdout } = await node.program.run("diff", { ...flags, verify: true }, input);
-      expect(stdout).toBe("in sync");
-      expect(exitCode).toBe(0);
+      await expectToBeGivenBack(node, input, flags, { verify: true });
     });
   }
 

@@ -19,7 +19,7 @@ const NO_ELEMENTS: Elements = new Map();
 
 /**
  * What a written table (`compile`'s own text) holds, of endpoints only those of the Services that are in `wanted`.
- * The text is searched for these, not read as a whole.
+ * All others are cut out of the text, not read.
  */
 export function readPart(text: string, family: Family, wanted: readonly Table[]): readonly Table[] {
   return read(excerpt(text, prefixesIn(wanted)), family);
@@ -30,8 +30,13 @@ export function isInPart(wanted: readonly Table[]): (object: string, key: string
   const prefixes = prefixesIn(wanted);
   return (object, key) => {
     const own = prefixes.get(object);
-    return own === undefined ? !isEndpointsMap(object) : own.has(key.slice(0, key.lastIndexOf(" ") + 1));
+    return own === undefined ? !isEndpointsMap(object) : own.has(prefixOf(key));
   };
+}
+
+/** The key of an endpoint without its index. */
+function prefixOf(key: string): string {
+  return key.slice(0, key.lastIndexOf(" ") + 1);
 }
 
 /** What the keys of endpoints begin with, by map. */
@@ -56,8 +61,7 @@ function frontendOf(key: string): string {
 
 const ELEMENTS = "\t\telements = { ";
 const ELEMENTS_END = " }\n";
-/** What stands before every element but the first. */
-const INDENT = "\t\t\t     ";
+const SEPARATOR = ",\n\t\t\t     ";
 
 /** The text with only those elements in the endpoints maps whose keys begin with one of the prefixes. */
 function excerpt(text: string, prefixes: ReadonlyMap<string, ReadonlySet<string>>): string {
@@ -72,32 +76,19 @@ function excerpt(text: string, prefixes: ReadonlyMap<string, ReadonlySet<string>
     const end = text.indexOf("\n\t}\n", head);
     const first = text.indexOf(ELEMENTS, head);
     if (end < 0 || first < 0 || first > end) continue;
-    const elements = text.slice(first + ELEMENTS.length, end + 1 - ELEMENTS_END.length);
-    const kept = [...(prefixes.get(name) ?? [])].flatMap((prefix) => elementsWith(elements, prefix));
+    const kept = elementsWith(text.slice(first + ELEMENTS.length, end + 1 - ELEMENTS_END.length), prefixes.get(name));
     rest += text.slice(at, first);
-    if (kept.length > 0) rest += `${ELEMENTS}${kept.join(`,\n${INDENT}`)}${ELEMENTS_END}`;
+    if (kept.length > 0) rest += `${ELEMENTS}${kept.join(SEPARATOR)}${ELEMENTS_END}`;
     at = end + 1;
   }
   return rest + text.slice(at);
 }
 
-function elementsWith(elements: string, prefix: string): readonly string[] {
-  const found: string[] = [];
-  const line = INDENT + prefix;
-  for (
-    let at = elements.startsWith(prefix) ? 0 : nextLine(elements, line, 0);
-    at >= 0;
-    at = nextLine(elements, line, at)
-  ) {
-    const end = elements.indexOf(",\n", at);
-    found.push(elements.slice(at, end < 0 ? undefined : end));
-  }
-  return found;
-}
-
-function nextLine(elements: string, line: string, from: number): number {
-  const at = elements.indexOf(line, from);
-  return at < 0 ? -1 : at + INDENT.length;
+function elementsWith(elements: string, prefixes: ReadonlySet<string> | undefined): readonly string[] {
+  if (prefixes === undefined) return [];
+  return elements
+    .split(SEPARATOR)
+    .filter((element) => prefixes.has(prefixOf(element.slice(0, element.indexOf(" : ")))));
 }
 
 // ── Other endpoints for the same Services ────────────────────────────────────────────────────────

@@ -50,7 +50,7 @@ function withItem(index: number, item: Item, items = ITEMS): readonly Item[] {
 function manifestsOf(text: string | Buffer) {
   const bytes = Buffer.from(text);
   const input = { name: "-", bytes, fromDirectory: false, rereadable: false };
-  const { documents, diagnostics } = loadSources({ inputs: [input], hash: "" });
+  const { documents, diagnostics } = loadSources({ inputs: [input] });
   expect(diagnostics).toEqual([]);
   const judged = validate(documents);
   expect(judged.rejected).toEqual([]);
