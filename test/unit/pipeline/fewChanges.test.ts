@@ -203,6 +203,16 @@ describe("the short way", () => {
     expect(listNft(kernels.ipv4)).not.toContain("10.180.2.1 . 10.180.2.1");
   });
 
+  it.each([
+    [20, true],
+    [21, false],
+  ])("searches the record for no more than a few endpoints of this node: %i go", async (count, short) => {
+    const addresses = Array.from({ length: count }, (_, at) => `10.180.2.${at + 1}`);
+    const here = { endpoints: addresses.map((address) => ({ addresses: [address], nodeName: "n1" })) };
+    await longWay(withWeb([], here));
+    expect(await isShort(withWeb(["10.180.9.1"]))).toBe(short);
+  });
+
   it("keeps a hairpin that a Service with session affinity needs", async () => {
     const here = { endpoints: [{ addresses: ["10.180.1.1"], nodeName: "n1" }] };
     const base = BASE.map((item, at) => (at === 1 ? sliceItem("sticky", [], here) : item));
