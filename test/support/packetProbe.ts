@@ -17,6 +17,8 @@ const PATIENCE = 8000;
 /** Connections per expected endpoint: first round, and before one that stays away counts as missing. */
 const FIRST_ROUND = 4;
 const LAST_ROUND = 60;
+/** Connections of a first round at least: half of them going astray unseen is then a matter of one in a million. */
+const FEWEST = 20;
 /** Connections of one client with session affinity. */
 const STICKY = 20;
 
@@ -93,7 +95,7 @@ async function outcomesOf(network: Network, family: Family, flow: Flow): Promise
   const endpoints = flow.expected.endpoints.length;
   const outcomes: Outcome[] = [];
   while (outcomes.length < endpoints * LAST_ROUND) {
-    outcomes.push(...(await connect(endpoints * FIRST_ROUND)));
+    outcomes.push(...(await connect(Math.max(FEWEST, endpoints * FIRST_ROUND))));
     if (judgeOutcomes(flow, outcomes, family) === undefined || outcomes.some(isUnanswered)) break;
   }
   return outcomes;
