@@ -59,7 +59,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
 interface Work {
   readonly sifted: Sifted;
   readonly completed: Completed;
-  readonly inputHash: string;
+  readonly sources: Sources;
   /** What makes the next run quick, where that is possible. */
   readonly made: () => Made | undefined;
 }
@@ -72,17 +72,16 @@ async function workFrom(
   settings: Settings,
   io: Io,
 ): Promise<Work | undefined> {
-  const { hash: inputHash } = sources;
   const sifted = await accept(judge(sources, settings), flags, settings, io);
   const completed = sifted === undefined ? undefined : await completeInput(sifted.input, settings, io);
   if (sifted === undefined || completed === undefined) return undefined;
   let made: Made | undefined;
   const madeFrom = () => {
     if (from === undefined || sifted.skipped.length > 0) return undefined;
-    made ??= { origin: from, inputHash, index: indexFor(sources, sifted.input, completed) };
+    made ??= { origin: from, inputHash: sources.hash, index: indexFor(sources, sifted.input, completed) };
     return made;
   };
-  return { sifted, completed, inputHash, made: madeFrom };
+  return { sifted, completed, sources, made: madeFrom };
 }
 
 /** What the rules are made from, where a stamp can tell whether they are still there. */
@@ -150,7 +149,7 @@ async function dryRun(
 async function syncNow(
   flags: Flags,
   settings: Settings,
-  { sifted, completed, inputHash, made }: Work,
+  { sifted, completed, sources, made }: Work,
   machine: Machine,
   io: Io,
 ): Promise<ExitCode> {
@@ -179,7 +178,7 @@ async function syncNow(
   const changed = result.kind === "applied";
   const note = async () => {
     await noteAsLeft(made, plans, settings);
-    const accepted = { manifests: sifted.input.manifests, hash: inputHash };
+    const accepted = { manifests: sifted.input.manifests, hash: sources.hash };
     await noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed });
   };
   return settleDown(flags, settings, { result, plans, decisions, input, rest, note }, node, machine, io);

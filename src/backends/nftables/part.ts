@@ -84,11 +84,19 @@ function excerpt(text: string, prefixes: ReadonlyMap<string, ReadonlySet<string>
   return rest + text.slice(at);
 }
 
+/** Endpoints that stand together since they serve the same address and port: that prefix, and an index each. */
+const RUN = /((?:\S+ \. )+)\d+ : [^,]*(?:,\n\t\t\t {5}\1\d+ : [^,]*)*/y;
+
+/** The runs whose prefix is wanted; one pass over the text, which looks at a run and not at its elements. */
 function elementsWith(elements: string, prefixes: ReadonlySet<string> | undefined): readonly string[] {
-  if (prefixes === undefined) return [];
-  return elements
-    .split(SEPARATOR)
-    .filter((element) => prefixes.has(prefixOf(element.slice(0, element.indexOf(" : ")))));
+  const kept: string[] = [];
+  if (prefixes === undefined) return kept;
+  RUN.lastIndex = 0;
+  for (let run = RUN.exec(elements); run !== null; run = RUN.exec(elements)) {
+    if (prefixes.has(run[1] ?? "")) kept.push(run[0]);
+    RUN.lastIndex += SEPARATOR.length;
+  }
+  return kept;
 }
 
 // ── Other endpoints for the same Services ────────────────────────────────────────────────────────

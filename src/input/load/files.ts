@@ -1,4 +1,4 @@
-import type { BigIntStats } from "node:fs";
+import { type BigIntStats, readFileSync } from "node:fs";
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Diagnostic } from "../../types.ts";
@@ -151,7 +151,8 @@ async function readCapped(path: string): Promise<Buffer> {
   try {
     const size = (await file.stat()).size;
     if (size > LARGEST_FILE) throw new RangeError("file is larger than 512 MiB");
-    if (size > 0) return await file.readFile();
+    // At once: the promise of the same reads in small pieces, which takes twice as long.
+    if (size > 0) return readFileSync(file.fd);
     const chunks: Buffer[] = [];
     for (let total = 0; ; ) {
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, null);
