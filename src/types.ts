@@ -479,6 +479,7 @@ export interface Transaction {
   readonly backend: BackendName;
   readonly family: Family;
   readonly steps: readonly TransactionStep[];
+  /** Written when it is asked for. */
   readonly undo: readonly TransactionStep[];
 }
 

@@ -1,3 +1,4 @@
+import { reversed } from "../../change.ts";
 import type { Change, Family, Line, Origin, TableObject, Transaction, TransactionStep } from "../../types.ts";
 
 /**
@@ -17,10 +18,6 @@ export function transaction(family: Family, changes: readonly Change[], flavour:
       return stepsOf(changes.map(reversed), flavour);
     },
   };
-}
-
-function reversed(change: Change): Change {
-  return { ...change, before: change.after, after: change.before, removed: change.added, added: change.removed };
 }
 
 function stepsOf(changes: readonly Change[], flavour: string): readonly TransactionStep[] {

@@ -51,7 +51,9 @@ function replacement(family: Family, wanted: readonly Table[], held: readonly Ta
     backend: "nftables",
     family,
     steps: [replacementStep(family, wanted)],
-    undo: [replacementStep(family, held)],
+    get undo() {
+      return [replacementStep(family, held)];
+    },
   };
 }
 

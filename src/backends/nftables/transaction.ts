@@ -1,3 +1,4 @@
+import { reversed } from "../../change.ts";
 import type { Change, Family, Line, TableObject, Transaction, TransactionStep } from "../../types.ts";
 import { TABLE } from "./names.ts";
 import { STAMP } from "./stamp.ts";
@@ -14,12 +15,10 @@ export function transaction(family: Family, changes: readonly Change[]): Transac
     backend: "nftables",
     family,
     steps: stepsOf(family, ours),
-    undo: stepsOf(family, ours.map(reversed)),
+    get undo() {
+      return stepsOf(family, ours.map(reversed));
+    },
   };
-}
-
-function reversed(change: Change): Change {
-  return { ...change, before: change.after, after: change.before, removed: change.added, added: change.removed };
 }
 
 /** First line of a step that makes sense only after the one before it, so that it cannot be checked alone. */
