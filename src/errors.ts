@@ -29,6 +29,20 @@ export class UserError extends Error {
   }
 }
 
+/** A tool that is not on this node: it can have left nothing, either. */
+export class MissingProgramError extends UserError {}
+
+/** A listing that leaves out what others' rules keep the tool from reading. */
+export class UnreadableTableError extends UserError {
+  constructor(
+    message: string,
+    hint: string,
+    readonly table: string,
+  ) {
+    super(message, hint);
+  }
+}
+
 /** A bug of ours: something that cannot happen did. */
 export class InternalError extends Error {
   override readonly name = "InternalError";

@@ -1,5 +1,4 @@
 import { apply, type FamilyPlan, isRefusal, readKernel, readStamp, type Surroundings } from "./apply/apply.ts";
-import { concernsProtocol, flushStaleFlows } from "./apply/conntrack.ts";
 import { readTableRecord, writePatches, writeTableRecord } from "./apply/record.ts";
 import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
@@ -301,29 +300,4 @@ async function remember(recordings: readonly Recording[], records: string): Prom
       whole === undefined || stamp === undefined ? undefined : { stamp, text: whole },
     );
   }
-}
-
-/** What became of connections that led to endpoints which are gone. */
-export interface FlowCleanup {
-  readonly deleted: number;
-  /** Why entries may be left, one per family. */
-  readonly failures: readonly string[];
-}
-
-/** Ends the UDP flows that still lead where no rule leads any more; UDP has no end of its own. */
-export async function endStaleFlows(
-  plans: readonly FamilyPlan[],
-  decisions: readonly Decision[],
-  { run }: Pick<Kernel, "run">,
-): Promise<FlowCleanup> {
-  let deleted = 0;
-  const failures: string[] = [];
-  for (const { family, changes } of plans) {
-    const decision = decisions.find((one) => one.family === family);
-    if (decision === undefined || !concernsProtocol(changes, "udp")) continue;
-    const result = await flushStaleFlows(run, family, decision.servicePorts);
-    if (result.kind === "flushed") deleted += result.flows.length;
-    else failures.push(result.reason);
-  }
-  return { deleted, failures };
 }

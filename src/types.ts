@@ -553,6 +553,8 @@ export interface KernelCommands {
   failedLine(stderr: string): number | undefined;
   /** Whether a listing failed only because the kernel holds nothing of ours. */
   isAbsent?(result: CommandResult): boolean;
+  /** The table that a listing says it cannot show: rules of others keep the tool from reading it. */
+  unreadableTable?(listing: string): string | undefined;
   /** Prints the stamp alone, at a cost that does not grow with what the kernel holds. */
   readonly stamp?: Command;
 }

@@ -1,3 +1,4 @@
+import { UnreadableTableError } from "../errors.ts";
 import type {
   ApplyResult,
   Backend,
@@ -73,7 +74,10 @@ export async function apply(plans: readonly FamilyPlan[], world: Surroundings): 
   return { kind: "applied", changes: busy.flatMap(({ changes }) => changes) };
 }
 
-/** What the kernel holds of ours in one family, or why it cannot be read. */
+/**
+ * What the kernel holds of ours in one family, or why it cannot be read.
+ * @throws UnreadableTableError if the listing leaves a table out: to take it for empty would double what is there
+ */
 export async function readKernel(
   commands: KernelCommands,
   family: Family,
@@ -84,9 +88,19 @@ export async function readKernel(
     const result = await run(command);
     if (commands.isAbsent?.(result)) continue;
     if (result.exitCode !== 0) return { reason: `${command.program}: ${messageOf(result)}`, origin: undefined };
+    const table = commands.unreadableTable?.(result.stdout);
+    if (table !== undefined) throw unreadableTable(command.program, family, table);
     listings.push(result.stdout);
   }
   return backend.read(listings.join(""), family);
+}
+
+function unreadableTable(program: string, family: Family, table: string): UnreadableTableError {
+  return new UnreadableTableError(
+    `${program} cannot show the ${family} table ${table}: it holds rules which only nft understands`,
+    `move those rules to a table of their own: \`nft list table ${family === "ipv4" ? "ip" : "ip6"} ${table}\` shows them`,
+    table,
+  );
 }
 
 /** The stamp that the kernel holds; undefined where there is none, or the backend knows no stamps. */

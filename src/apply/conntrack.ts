@@ -1,5 +1,5 @@
 import { joinAddress } from "../ip.ts";
-import type { Change, Command, Family, Protocol, Runner, ServicePort } from "../types.ts";
+import type { Command, Family, Runner, ServicePort } from "../types.ts";
 
 /**
  * UDP has no end of a connection: a client that keeps its port keeps the connection-tracking entry, and with it an
@@ -19,22 +19,13 @@ export type FlushResult =
   | { readonly kind: "flushed"; readonly flows: readonly StaleFlow[] }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** Whether a change concerns the protocol whose entries can be stale. */
-export function concernsProtocol(changes: readonly Change[], protocol: Protocol): boolean {
-  return changes.some(({ added, removed, after }) => {
-    const kept = after?.kind === "chain" ? after.lines : [];
-    return [added, removed, kept].some((lines) =>
-      lines.some(({ origin }) => origin?.servicePort.protocol === protocol),
-    );
-  });
-}
-
 /** Deletes the stale entries of one family; missing tools and refusals are told, not thrown. */
 export async function flushStaleFlows(
   run: Runner,
   family: Family,
   servicePorts: readonly ServicePort[],
 ): Promise<FlushResult> {
+  if (!servicePorts.some(({ name }) => name.protocol === "udp")) return { kind: "flushed", flows: [] };
   try {
     const listing = await run({ program: "conntrack", args: ["-L", "-f", family, "-p", "udp"] });
     if (listing.exitCode !== 0) return { kind: "failed", reason: listing.stderr.trim() };

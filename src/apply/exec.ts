@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { UserError } from "../errors.ts";
+import { MissingProgramError, UserError } from "../errors.ts";
 import type { Command, CommandResult, Runner } from "../types.ts";
 
 /**
@@ -134,7 +134,7 @@ interface Failure {
 function notStarted({ program }: Command, failure: Failure): UserError {
   switch (failure.code) {
     case "ENOENT":
-      return new UserError(
+      return new MissingProgramError(
         `the program ${program} was not found`,
         `install the package ${packageOf(program)}, or fix PATH`,
       );

@@ -4,12 +4,17 @@ import type { Backend, Command, Family, Runner } from "../types.ts";
 export interface Leftover {
   /** For people: "nft table ip kube-proxy". */
   readonly name: string;
-  readonly removal: Command;
+  /** Undefined where only kube-proxy itself can take it away. */
+  readonly removal: Command | undefined;
+  /** Whether KUBE-SERVICES and the chains that it leads to are then kube-proxy's and not ours. */
+  readonly ownsChains: boolean;
 }
 
 const CANARY = "KUBE-PROXY-CANARY";
+/** Chains of its IPVS mode, which has no canaries; what they match is in ipsets and in IPVS. */
+const IPVS_CHAIN = /^:(KUBE-(?:NODE-PORT|LOAD-BALANCER|IPVS-\S+)) /m;
 
-/** The empty chains by which kube-proxy notices that somebody flushed its tables. */
+/** The empty chains by which kube-proxy notices that somebody flushed its tables, and those of its IPVS mode. */
 export async function findCanaries(
   run: Runner,
   backend: Pick<Backend, "commands">,
@@ -21,11 +26,16 @@ export async function findCanaries(
   for (const list of commands.list) {
     const { exitCode, stdout } = await run(list);
     if (exitCode !== 0) continue;
+    const chain = IPVS_CHAIN.exec(stdout)?.[1];
+    if (chain !== undefined) {
+      leftovers.push({ name: `${family} chain ${chain} of its IPVS mode`, removal: undefined, ownsChains: true });
+    }
     for (const section of stdout.split(/^\*/m).slice(1)) {
       if (!section.includes(`\n:${CANARY} `)) continue;
       const table = section.slice(0, section.indexOf("\n"));
       const text = `*${table}\n:${CANARY} - [0:0]\n-X ${CANARY}\nCOMMIT\n`;
-      leftovers.push({ name: `${family} ${table} chain ${CANARY}`, removal: commands.apply({ text, origins: [] }) });
+      const removal = commands.apply({ text, origins: [] });
+      leftovers.push({ name: `${family} ${table} chain ${CANARY}`, removal, ownsChains: true });
     }
   }
   return leftovers;
@@ -41,7 +51,16 @@ export async function findTables(run: Runner): Promise<readonly Leftover[]> {
     const probe = ["list", "map", family, "kube-proxy", "no-endpoint-nodeports"];
     if ((await run({ program: "nft", args: probe })).exitCode !== 0) continue;
     const removal = { program: "nft", args: ["delete", "table", family, "kube-proxy"] };
-    leftovers.push({ name: `nft table ${family} kube-proxy`, removal });
+    leftovers.push({ name: `nft table ${family} kube-proxy`, removal, ownsChains: false });
   }
   return leftovers;
+}
+
+/** Whether a table of iptables-nft has the chain that all Services are reached by; for tables that it cannot show. */
+export async function mayHoldServices(run: Runner, family: Family): Promise<boolean> {
+  for (const table of ["filter", "nat"]) {
+    const args = ["list", "chain", family === "ipv4" ? "ip" : "ip6", table, "KUBE-SERVICES"];
+    if ((await run({ program: "nft", args })).exitCode === 0) return true;
+  }
+  return false;
 }

@@ -6,6 +6,7 @@ import { restoreRouteLocalnet } from "../pipeline.ts";
 import { changesText, countsText } from "../report/changes.ts";
 import { styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { BackendName } from "../types.ts";
 import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import type { Io } from "./io.ts";
@@ -17,11 +18,12 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
   const machine = await thisMachine();
   const chosen = textFlag(flags, "backend");
-  const names = (["iptables", "nftables"] as const).filter((name) => chosen === undefined || name === chosen);
+  const isAll = chosen === undefined || chosen === "auto";
+  const names = (["iptables", "nftables"] as const).filter((name) => isAll || name === chosen);
   const find = () => findRest(settings, machine, names, isSet(flags, "kubeProxy"));
   if (!isSet(flags, "dryRun")) {
     return exclusively(settings, machine, () =>
-      uninterrupted(io, async () => remove(await find(), settings, machine, io)),
+      uninterrupted(io, async () => remove(await find(), names, settings, machine, io)),
     );
   }
   const { rules, leftovers } = await find();
@@ -32,14 +34,23 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   return ExitCode.done;
 }
 
-async function remove(rest: Rest, settings: Settings, machine: Machine, io: Io): Promise<ExitCode> {
+async function remove(
+  rest: Rest,
+  names: readonly BackendName[],
+  settings: Settings,
+  machine: Machine,
+  io: Io,
+): Promise<ExitCode> {
   const result = await removeRest(rest, settings, machine);
   if (result.kind === "refused") {
     reportRefusal(result, undefined, io);
     return ExitCode.kernelRefused;
   }
-  await forgetAccepted(settings.stateDir);
-  if (await restoreRouteLocalnet(settings.stateDir)) io.note("set net.ipv4.conf.all.route_localnet = 0\n");
+  const { families = ["ipv4", "ipv6"], stateDir } = settings;
+  // What stays needs both: the record of what was accepted, and packets for 127.0.0.1.
+  if (names.length > 1 && families.length > 1) await forgetAccepted(stateDir);
+  const hasPorts = !names.includes("iptables") || !families.includes("ipv4");
+  if (!hasPorts && (await restoreRouteLocalnet(stateDir))) io.note("set net.ipv4.conf.all.route_localnet = 0\n");
   for (const { name } of rest.leftovers) io.note(`removed ${name}\n`);
   if (result.kind === "applied") io.note(`removed our rules: ${countsText(result.changes)}\n`);
   else if (rest.leftovers.length === 0) io.note("nothing to remove\n");

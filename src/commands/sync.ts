@@ -1,18 +1,17 @@
-import { ExitCode, UserError } from "../errors.ts";
+import { ExitCode } from "../errors.ts";
 import { isAsLeft, type Made, noteAsLeft, originOf, type RulesOrigin } from "../pipeline/asLeft.ts";
-import { findOthers, type Rest, removeRest } from "../pipeline/cleanup.ts";
+import { findOthers, keptByKubeProxy, type Rest, removable, removeRest } from "../pipeline/cleanup.ts";
 import { indexFor, mayBeFew, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
 import { exclusively, type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import { mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
+import { areFlowsEnded, endStaleFlows, type FlowCleanup, noteFlowsEnded } from "../pipeline/staleFlows.ts";
 import { type Completed, noteAllocations } from "../pipeline/standalone.ts";
 import {
   backendOf,
   carryOut,
   type Decision,
   enableRouteLocalnet,
-  endStaleFlows,
   type FamilyPlan,
-  type FlowCleanup,
   type Input,
   judge,
   restoreRouteLocalnet,
@@ -112,16 +111,19 @@ async function syncFew(
       const few = await planFewChanges(sources, from, settings, node);
       if (few === undefined) return undefined;
       const { plans, decisions, input } = few;
-      const note = () => noteFewChanges(few, sources, from, settings);
+      const note = async (isQuick: boolean) => {
+        if (isQuick) await noteFewChanges(few, sources, from, settings);
+      };
       if (decisions.length === 0) {
-        await note();
+        await note(true);
         return asItWas(flags, settings, io);
       }
       const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
       const result = await carryOut(plans, backendOf(settings), node.kernel);
       // The long way asks the kernel what it holds, and can say more about the reason.
       if (result.kind === "refused") return undefined;
-      return settleDown(flags, settings, { result, plans, decisions, input, rest, note }, node, machine, io);
+      const standing = { result, plans, decisions, input, inputHash: undefined, rest, note };
+      return settleDown(flags, settings, standing, node, machine, io);
     }),
   );
 }
@@ -176,12 +178,13 @@ async function syncNow(
     return ExitCode.kernelRefused;
   }
   const changed = result.kind === "applied";
-  const note = async () => {
-    await noteAsLeft(made, plans, settings);
+  const note = async (isQuick: boolean) => {
+    await noteAsLeft(isQuick ? made : () => undefined, plans, settings);
     const accepted = { manifests: sifted.input.manifests, hash: sources.hash };
     await noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed });
   };
-  return settleDown(flags, settings, { result, plans, decisions, input, rest, note }, node, machine, io);
+  const standing = { result, plans, decisions, input, inputHash: sources.hash, rest, note };
+  return settleDown(flags, settings, standing, node, machine, io);
 }
 
 /** Rules that stand, and what is left to do about them. */
@@ -190,21 +193,26 @@ interface Standing {
   readonly plans: readonly FamilyPlan[];
   readonly decisions: readonly Decision[];
   readonly input: Input;
+  /** Of the whole input; undefined where only what changed was read. */
+  readonly inputHash: string | undefined;
   readonly rest: Rest;
-  /** Leaves what the next run should know. */
-  readonly note: () => Promise<void>;
+  /** Leaves what the next run should know, and whether it may be a quick one. */
+  readonly note: (isQuick: boolean) => Promise<void>;
 }
 
 async function settleDown(
   flags: Flags,
   settings: Settings,
-  { result, plans, decisions, input, rest, note }: Standing,
+  { result, plans, decisions, input, inputHash, rest, note }: Standing,
   node: ThisNode,
   machine: Machine,
   io: Io,
 ): Promise<ExitCode> {
   if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(result)));
-  if (result.kind === "applied") noteFlows(await endStaleFlows(plans, decisions, node.kernel), io);
+  const isQuiet = result.kind === "unchanged" && inputHash !== undefined;
+  const areEnded = isQuiet && (await areFlowsEnded(settings.stateDir, inputHash));
+  const flows = areEnded ? NO_FLOWS : await endStaleFlows(plans, decisions, node.kernel);
+  noteFlows(flows, io);
   // After the rules, since they are what keeps others from reaching 127.0.0.1.
   if (needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet(settings.stateDir))) {
     io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
@@ -213,7 +221,9 @@ async function settleDown(
   if (settings.backend === "nftables" && (await restoreRouteLocalnet(settings.stateDir))) {
     io.note("set net.ipv4.conf.all.route_localnet = 0: nftables needs it for nothing\n");
   }
-  await note();
+  const isDone = flows.failures.length === 0;
+  await noteFlowsEnded(settings.stateDir, isDone ? inputHash : undefined);
+  await note(isDone);
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
   }
@@ -234,12 +244,9 @@ async function restOfOthers(
 ): Promise<Rest> {
   const isBusy = plans.some(({ changes }) => changes.length > 0);
   const rest = await findOthers(settings, machine, isBusy);
-  const [first] = rest.leftovers;
+  const [first] = removable(rest.leftovers);
   if (first === undefined || mayReplace) return rest;
-  throw new UserError(
-    `a kube-proxy keeps the rules of this node (${first.name})`,
-    "stop it and give --replace-kube-proxy; if it is gone for good, `svctables cleanup --kube-proxy` removes its traces",
-  );
+  throw keptByKubeProxy(first);
 }
 
 /** Removes it after the new rules stand, so that no connection is lost; tells what it was. */
@@ -254,9 +261,11 @@ async function isRidOfOthers(rest: Rest, settings: Settings, machine: Machine, i
   return true;
 }
 
+const NO_FLOWS: FlowCleanup = { deleted: 0, failures: [] };
+
 function noteFlows({ deleted, failures }: FlowCleanup, io: Io): void {
   if (deleted > 0) io.note(`ended ${count(deleted, "UDP flow")} to endpoints that are gone\n`);
-  for (const reason of failures) io.note(`note: UDP flows to endpoints that are gone may be left: ${reason}\n`);
+  for (const reason of failures) io.error(`warning: UDP flows to endpoints that are gone may be left: ${reason}\n`);
 }
 
 function resultJson(result: ApplyResult): object {

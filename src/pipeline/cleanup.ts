@@ -1,8 +1,8 @@
 import type { FamilyPlan } from "../apply/apply.ts";
 import { createRunner } from "../apply/exec.ts";
-import { findCanaries, findTables, type Leftover } from "../apply/kubeProxy.ts";
+import { findCanaries, findTables, type Leftover, mayHoldServices } from "../apply/kubeProxy.ts";
 import { backends } from "../backends/index.ts";
-import { UserError } from "../errors.ts";
+import { MissingProgramError, UnreadableTableError, UserError } from "../errors.ts";
 import { carryOut, plan } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, BackendName, CommandResult, Family, Runner } from "../types.ts";
@@ -23,18 +23,41 @@ export interface Rest {
   readonly leftovers: readonly Leftover[];
 }
 
-/** Looks for all that is ours, in all variants of the tools, and if asked for what only kube-proxy leaves. */
+/**
+ * Looks for all that is ours, in all variants of the tools, and if asked for what only kube-proxy leaves.
+ * @throws UserError if the chains are those of a kube-proxy, and that was not asked for
+ */
 export async function findRest(
   settings: Settings,
   machine: Machine,
   names: readonly BackendName[],
   kubeProxy: boolean,
 ): Promise<Rest> {
-  const run = createRunner(machine.searchPath);
-  return {
-    rules: await findAllRules(settings, machine, names, run),
-    leftovers: kubeProxy ? await findKubeProxy(settings, machine, run) : [],
-  };
+  const run = remembering(createRunner(machine.searchPath));
+  const rules = await findAllRules(settings, machine, names, run);
+  const hasChains = rules.some(({ backend }) => backend === "iptables");
+  const leftovers = kubeProxy || hasChains ? await findKubeProxy(settings, machine, run) : [];
+  const owner = leftovers.find(({ ownsChains }) => ownsChains);
+  if (owner !== undefined && !kubeProxy && hasChains) throw keptByKubeProxy(owner);
+  return { rules, leftovers: kubeProxy ? removable(leftovers) : [] };
+}
+
+/** The refusal to touch what a kube-proxy keeps. */
+export function keptByKubeProxy({ name }: Leftover): UserError {
+  return new UserError(
+    `a kube-proxy keeps the rules of this node (${name})`,
+    "stop it and give --replace-kube-proxy; if it is gone for good, `svctables cleanup --kube-proxy` removes its traces",
+  );
+}
+
+/** @throws UserError if there is something that only kube-proxy can remove */
+export function removable(leftovers: readonly Leftover[]): readonly Leftover[] {
+  const own = leftovers.find(({ removal }) => removal === undefined);
+  if (own === undefined) return leftovers;
+  throw new UserError(
+    `a kube-proxy keeps the rules of this node (${own.name})`,
+    "stop it and let it take its rules, ipsets and virtual servers away: `kube-proxy --cleanup`",
+  );
 }
 
 /**
@@ -93,7 +116,11 @@ async function findRules(
   const plans: FamilyPlan[] = [];
   for (const flavour of flavoursOf(name, settings, machine)) {
     const wishes = (settings.families ?? FAMILIES).map((family) => ({ family, wanted: [], optional: true }));
-    plans.push(...(await plan(wishes, backends[name], { run, flavour, records: undefined })));
+    for (const wish of wishes) {
+      plans.push(
+        ...(await readable(() => plan([wish], backends[name], { run, flavour, records: undefined }), wish, run)),
+      );
+    }
   }
   return plans.filter(({ changes }) => changes.length > 0);
 }
@@ -105,12 +132,26 @@ function flavoursOf(backend: BackendName, { iptablesVariant }: Settings, { legac
   return legacyTables.ipv4.length + legacyTables.ipv6.length > 0 ? ["nft", "legacy"] : ["nft"];
 }
 
+/** A table that iptables cannot show is no reason to stop where nft can tell that it has no chains for Services. */
+async function readable<T>(
+  find: () => Promise<readonly T[]>,
+  { family }: { readonly family: Family },
+  run: Runner,
+): Promise<readonly T[]> {
+  try {
+    return await find();
+  } catch (error) {
+    if (error instanceof UnreadableTableError && !(await mayHoldServices(run, family))) return [];
+    throw error;
+  }
+}
+
 /** Where a tool is missing, it can have left nothing. */
 async function orNone<T>(find: () => Promise<readonly T[]>): Promise<readonly T[]> {
   try {
     return await find();
   } catch (error) {
-    if (error instanceof UserError) return [];
+    if (error instanceof MissingProgramError) return [];
     throw error;
   }
 }
@@ -136,6 +177,7 @@ export async function removeRest(
 
 async function removeLeftovers(leftovers: readonly Leftover[], run: Runner): Promise<ApplyResult | undefined> {
   for (const { name, removal } of leftovers) {
+    if (removal === undefined) continue;
     const { exitCode, stderr } = await run(removal);
     if (exitCode === 0) continue;
     const reason = `${name} could not be removed: ${stderr.trim()}`;

@@ -7,6 +7,8 @@ import { transaction } from "./transaction.ts";
 const LOCK_SECONDS = "5";
 const PROGRAMS = { ipv4: "iptables", ipv6: "ip6tables" } as const;
 const FAILED_LINE = /line:? (\d+)/i;
+/** What iptables-nft-save says, with success, about a table that holds rules which only nft understands. */
+const UNREADABLE = /^# Table `(filter|nat)' is incompatible/m;
 
 /** mangle holds the hints of a kubelet. To name a table that is not there would make the legacy tools create it. */
 function listings(flavour: string): readonly (readonly string[])[] {
@@ -34,6 +36,7 @@ function commands(family: Family, flavour: string): KernelCommands {
       const line = FAILED_LINE.exec(stderr)?.[1];
       return line === undefined ? undefined : Number(line);
     },
+    unreadableTable: (listing) => UNREADABLE.exec(listing)?.[1],
   };
 }
 

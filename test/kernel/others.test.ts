@@ -1,0 +1,84 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { requireKernel } from "../support/requireKernel.ts";
+import { type BareNode, bareNode } from "./bareNode.ts";
+import { clusterOf, DNS, WEB } from "./cluster.ts";
+
+/** Rules that look like ours and are not, or that hide what is there: nothing is done, and the reason is given. */
+
+requireKernel();
+
+const CLUSTER = clusterOf([WEB, DNS]);
+
+const CANARIES = ["mangle", "nat", "filter"].map((table) => `*${table}\n:KUBE-PROXY-CANARY - [0:0]\nCOMMIT\n`).join("");
+
+const IPVS = `*nat
+:KUBE-SERVICES - [0:0]
+:KUBE-NODE-PORT - [0:0]
+:KUBE-LOAD-BALANCER - [0:0]
+:KUBE-MARK-MASQ - [0:0]
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT
+-A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ
+-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000
+COMMIT
+`;
+
+describe.each(["iptables", "nftables"] as const)("beside others, backend %s", (backend) => {
+  let node: BareNode;
+
+  beforeEach(() => {
+    node = bareNode(backend === "iptables" ? { backend, variant: "nft" } : { backend, nft: "system" });
+  });
+  afterEach(() => node.close());
+
+  const expectToBeLeftAlone = async (command: string, flags: BareNode["flags"], ...reasons: readonly string[]) => {
+    const before = node.everything();
+    const { exitCode, stderr } = await node.program.run(command, flags, command === "sync" ? CLUSTER : undefined);
+    for (const reason of reasons) expect(stderr).toContain(reason);
+    expect(exitCode).toBe(2);
+    expect(node.everything()).toBe(before);
+  };
+
+  test("the chains of a kube-proxy are not cleaned up, nor replaced, unless that is asked for", async () => {
+    const { stdout } = await node.program.run("compile", { ...node.flags, backend: "iptables" }, CLUSTER);
+    node.run("iptables-nft-restore", ["--noflush"], CANARIES + stdout);
+    await expectToBeLeftAlone(
+      "cleanup",
+      { backend: "auto" },
+      "a kube-proxy keeps the rules of this node",
+      "cleanup --kube-proxy",
+    );
+    await node.program.succeed("cleanup", { backend: "auto", "kube-proxy": true });
+    expect(node.everything()).not.toMatch(/KUBE-(?:SERVICES|PROXY-CANARY)/);
+  });
+
+  test("a kube-proxy in its IPVS mode has to take its own rules away", async () => {
+    node.run("iptables-nft-restore", ["--noflush"], IPVS);
+    await expectToBeLeftAlone("sync", node.flags, "IPVS", "kube-proxy --cleanup");
+    await expectToBeLeftAlone("sync", { ...node.flags, "replace-kube-proxy": true }, "kube-proxy --cleanup");
+    await expectToBeLeftAlone("cleanup", { backend: "auto" }, "a kube-proxy keeps the rules of this node");
+    await expectToBeLeftAlone("cleanup", { backend: "auto", "kube-proxy": true }, "kube-proxy --cleanup");
+  });
+
+  test("a table that iptables cannot show is not taken for an empty one", async () => {
+    await node.program.succeed("sync", { ...node.flags, backend: "iptables" }, CLUSTER);
+    const hide = ["add", "rule", "ip", "filter", "INPUT", "ct", "state", "vmap", "{ invalid : drop }"];
+    node.run("nft", hide);
+    const chains = node.run("nft", ["list", "chain", "ip", "filter", "INPUT"]);
+    for (const command of ["sync", "cleanup"]) {
+      const flags = command === "sync" ? node.flags : { backend: "auto" };
+      await expectToBeLeftAlone(command, flags, "cannot show the ipv4 table filter", "nft list table ip filter");
+    }
+    expect(node.run("nft", ["list", "chain", "ip", "filter", "INPUT"])).toBe(chains);
+    expect(node.run("nft", ["list", "chain", "ip", "nat", "KUBE-SERVICES"])).toContain("KUBE-SERVICES");
+  });
+
+  test("nor is it a reason to stop where it cannot hold anything of ours", async () => {
+    node.run("iptables-nft", ["-A", "INPUT", "-p", "tcp", "--dport", "22", "-j", "ACCEPT"]);
+    node.run("nft", ["add", "rule", "ip", "filter", "INPUT", "ct", "state", "vmap", "{ invalid : drop }"]);
+    if (backend === "iptables") await expectToBeLeftAlone("sync", node.flags, "cannot show the ipv4 table filter");
+    else await node.program.succeed("sync", node.flags, CLUSTER);
+    await node.program.succeed("cleanup", { backend: "auto" });
+    expect(node.run("nft", ["list", "tables"])).not.toContain("svctables");
+  });
+});
