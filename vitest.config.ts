@@ -21,7 +21,8 @@ export default defineConfig({
           name: "fast",
           include: ["test/**/*.test.ts"],
           exclude: ["test/kernel/**"],
-          testTimeout: 30_000,
+          // A hang is what this has to catch, also on a machine that does five things at once.
+          testTimeout: 120_000,
           maxWorkers,
         },
       },

@@ -25,12 +25,19 @@ const DEBIAN_PACKAGES: readonly (readonly [prefix: string, name: string])[] = [
   ["ip", "iproute2"],
 ];
 
-/** A lock or other resource that lives as long as a child process does. */
-export type Hold =
+export type Locking =
   | { readonly kind: "held"; release(): Promise<void> }
-  | { readonly kind: "ended"; readonly exitCode: number; readonly stderr: string };
+  | { readonly kind: "busy" }
+  | { readonly kind: "failed"; readonly reason: string };
 
-export type Holder = (command: Command) => Promise<Hold>;
+/** Takes the lock of one file, which is made if need be, waiting no longer than this many seconds. */
+export type Locker = (path: string, timeoutSeconds: number) => Promise<Locking>;
+
+/**
+ * Locks that this process holds. What it starts inherits them: a tool that still writes when we are killed keeps the
+ * next run waiting, which would otherwise plan from rules that are about to change.
+ */
+const heldLocks = new Set<FileHandle>();
 
 /**
  * Makes the runner of this process.
@@ -46,8 +53,12 @@ export function createRunner(searchPath: string, systemPaths: readonly string[] 
     try {
       const child = execa(command.program, command.args, {
         env: environment,
-        // execa passes any descriptor on; its types only know the first ten.
-        stdin: input === undefined ? "ignore" : (input.fd as 3),
+        stdio: [
+          input === undefined ? "ignore" : descriptorOf(input),
+          "pipe",
+          "pipe",
+          ...[...heldLocks].map(descriptorOf),
+        ],
         reject: false,
         stripFinalNewline: false,
         maxBuffer: MAX_OUTPUT,
@@ -61,6 +72,11 @@ export function createRunner(searchPath: string, systemPaths: readonly string[] 
       await input?.close();
     }
   };
+}
+
+/** execa passes any descriptor on; its types only know the first ten. */
+function descriptorOf({ fd }: FileHandle): 3 {
+  return fd as 3;
 }
 
 /**
@@ -85,38 +101,51 @@ async function openInput(text: string): Promise<FileHandle> {
   }
 }
 
+/** Exit code by which flock tells that somebody else holds the lock. */
+const CONFLICT = 75;
+
 /**
- * Starts a program that ends in `cat` and waits until `cat` answers: whatever the program took hold of before is
- * then held until `release`, or until this process dies in any way, since `cat` ends with its standard input.
- * @throws UserError if the program is missing
+ * Makes what takes flock(2) locks. flock(1) locks a file that we opened and ends; the lock then lives as long as the
+ * file is open anywhere, here or in a tool that we started, so that the kernel frees it however we end.
+ * @throws UserError (when asked) if flock is missing
  */
-export function createHolder(searchPath: string): Holder {
+export function createLocker(searchPath: string): Locker {
   const environment = childEnvironment(searchPath, SYSTEM_PATHS);
-  return async (command) => {
+  return async (path, timeoutSeconds) => {
     const { execa } = await import("execa");
-    const child = execa(command.program, command.args, {
+    const file = await openLock(path);
+    if ("reason" in file) return { kind: "failed", ...file };
+    const args = ["--wait", String(timeoutSeconds), "--conflict-exit-code", String(CONFLICT), "3"];
+    const result = await execa("flock", args, {
       env: environment,
-      stdin: "pipe",
+      stdio: ["ignore", "ignore", "pipe", descriptorOf(file)],
       reject: false,
       detached: true,
     });
-    // A child that ends early closes the pipe under our hands; its exit code tells the story.
-    child.stdin.on("error", () => undefined);
-    child.stdin.write("held\n");
-    const answered = new Promise<"held">((resolve) => child.stdout.once("data", () => resolve("held")));
-    const first = await Promise.race([answered, child]);
-    if (first !== "held") {
-      if (first.exitCode === undefined) throw notStarted(command, first);
-      return { kind: "ended", exitCode: first.exitCode, stderr: first.stderr };
+    if (result.exitCode === 0) {
+      heldLocks.add(file);
+      return { kind: "held", release: () => releaseLock(file) };
     }
-    return {
-      kind: "held",
-      release: async () => {
-        child.stdin.end();
-        await child;
-      },
-    };
+    await file.close();
+    if (result.exitCode === undefined) throw notStarted({ program: "flock", args }, result);
+    return result.exitCode === CONFLICT ? { kind: "busy" } : { kind: "failed", reason: result.stderr.trim() };
   };
+}
+
+async function releaseLock(file: FileHandle): Promise<void> {
+  heldLocks.delete(file);
+  await file.close();
+}
+
+/** Nobody else may open it: who can, can hold it and keep every run waiting. */
+async function openLock(path: string): Promise<FileHandle | { readonly reason: string }> {
+  try {
+    const file = await open(path, "a", 0o600);
+    await file.chmod(0o600);
+    return file;
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 function childEnvironment(searchPath: string, systemPaths: readonly string[]): Record<string, string> {

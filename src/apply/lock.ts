@@ -1,18 +1,12 @@
 import { mkdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
-import type { Holder } from "./exec.ts";
+import type { Locker } from "./exec.ts";
 
-/**
- * One run at a time per state directory and per network namespace. The locks are flock(2) locks of a child whose
- * standard input we hold, so the kernel frees them however this process ends.
- */
+/** One run at a time per state directory and per network namespace, by flock(2) locks of two files. */
 
 /** Directory of the locks of network namespaces: root's own, so that nobody else can hold one. */
 const RUNTIME_DIRECTORY = "/run/svctables";
-
-const STATE_LOCKED = 75;
-const NAMESPACE_LOCKED = 76;
 
 export interface LockOptions {
   readonly stateDir: string;
@@ -25,31 +19,37 @@ export interface LockOptions {
  * Takes both locks and returns what frees them.
  * @throws UserError naming the lock file if another run holds it, or if it cannot be made
  */
-export async function lock(hold: Holder, options: LockOptions): Promise<() => Promise<void>> {
+export async function lock(take: Locker, options: LockOptions): Promise<() => Promise<void>> {
   const runtimeDir = options.runtimeDir ?? RUNTIME_DIRECTORY;
   const stateLock = join(options.stateDir, "lock");
   const namespaceLock = join(runtimeDir, `netns-${await networkNamespace()}.lock`);
   await makeDirectory(options.stateDir, "choose another with --state-dir, or run as root");
   await makeDirectory(runtimeDir, "run as root");
 
-  const seconds = String(options.timeoutSeconds);
-  const held = await hold({
-    program: "flock",
-    args: [
-      ...["--wait", seconds, "--conflict-exit-code", String(STATE_LOCKED), stateLock],
-      ...["flock", "--wait", seconds, "--conflict-exit-code", String(NAMESPACE_LOCKED), namespaceLock],
-      "cat",
-    ],
-  });
-  if (held.kind === "held") return held.release;
-  switch (held.exitCode) {
-    case STATE_LOCKED:
-      throw lockedBy(stateLock, "state directory");
-    case NAMESPACE_LOCKED:
-      throw lockedBy(namespaceLock, "network namespace");
-    default:
+  const { timeoutSeconds } = options;
+  const releaseState = await takeOne(take, stateLock, "state directory", timeoutSeconds);
+  try {
+    const releaseNamespace = await takeOne(take, namespaceLock, "network namespace", timeoutSeconds);
+    return async () => {
+      await releaseNamespace();
+      await releaseState();
+    };
+  } catch (error) {
+    await releaseState();
+    throw error;
+  }
+}
+
+async function takeOne(take: Locker, path: string, what: string, seconds: number): Promise<() => Promise<void>> {
+  const locking = await take(path, seconds);
+  switch (locking.kind) {
+    case "held":
+      return locking.release;
+    case "busy":
+      throw lockedBy(path, what);
+    case "failed":
       throw new UserError(
-        `cannot lock ${stateLock} and ${namespaceLock}: ${held.stderr.trim()}`,
+        `cannot lock ${path}: ${locking.reason}`,
         "run as root, or choose another state directory with --state-dir",
       );
   }

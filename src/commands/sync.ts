@@ -253,7 +253,12 @@ async function restOfOthers(
 async function isRidOfOthers(rest: Rest, settings: Settings, machine: Machine, io: Io): Promise<boolean> {
   const removed = await removeRest(rest, settings, machine);
   if (removed.kind === "refused") {
-    reportRefusal(removed, undefined, io);
+    reportRefusal(
+      removed,
+      undefined,
+      io,
+      "the new rules stand; those of before, which are named here, act beside them",
+    );
     return false;
   }
   for (const { backend } of rest.rules) io.note(`removed the ${backend} rules of before\n`);
@@ -286,12 +291,13 @@ export function reportRefusal(
   { reason, origin, rolledBack }: Extract<ApplyResult, { kind: "refused" }>,
   input: Input | undefined,
   io: Io,
+  consequence?: string,
 ): void {
   const cause = origin === undefined ? "" : ` because of Service ${causeText(origin, input)}`;
-  const hint = rolledBack
+  const state = rolledBack
     ? "the rules are as they were before; the message of the tool says what it did not take"
     : "the rules are neither old nor new: mend the cause and run `svctables sync` again, or run `svctables cleanup`";
-  io.error(failureText(`the kernel refused the rules${cause}: ${reason}`, hint, styleFor(io.color)));
+  io.error(failureText(`the kernel refused the rules${cause}: ${reason}`, consequence ?? state, styleFor(io.color)));
 }
 
 function causeText({ source, servicePort }: Origin, input: Input | undefined): string {

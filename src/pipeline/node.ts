@@ -1,4 +1,4 @@
-import { createHolder, createRunner } from "../apply/exec.ts";
+import { createLocker, createRunner } from "../apply/exec.ts";
 import { lock } from "../apply/lock.ts";
 import { findVariant, iptablesVersion } from "../apply/variant.ts";
 import { UserError } from "../errors.ts";
@@ -66,7 +66,7 @@ async function mustKnowNft(run: Runner): Promise<void> {
 /** Runs the work while no other run can change this node's rules or our state. */
 export async function exclusively<T>(settings: Settings, machine: Machine, work: () => Promise<T>): Promise<T> {
   const { stateDir, lockTimeoutSeconds } = settings;
-  const release = await lock(createHolder(machine.searchPath), { stateDir, timeoutSeconds: lockTimeoutSeconds });
+  const release = await lock(createLocker(machine.searchPath), { stateDir, timeoutSeconds: lockTimeoutSeconds });
   try {
     return await work();
   } finally {

@@ -46,13 +46,19 @@ export function resolve(manifests: readonly Manifest[], family: Family, node: No
   for (const [key, service] of services) {
     const clusterIP = clusterIPOf(service, family);
     if (clusterIP === undefined) continue;
-    resolved.push(...portsOf(service, clusterIP, slices.get(key) ?? [], family, node));
+    // Where two list one address the later counts, so that their order must not be that of the input.
+    const own = slices.get(key)?.sort(byManifestName) ?? [];
+    resolved.push(...portsOf(service, clusterIP, own, family, node));
   }
   return resolved.sort(byName);
 }
 
 function keyOf(metadata: { readonly namespace: string; readonly name: string }): string {
   return `${metadata.namespace}/${metadata.name}`;
+}
+
+function byManifestName(a: EndpointSliceManifest, b: EndpointSliceManifest): number {
+  return a.metadata.name < b.metadata.name ? -1 : a.metadata.name > b.metadata.name ? 1 : 0;
 }
 
 function byName(a: ServicePort, b: ServicePort): number {

@@ -137,9 +137,10 @@ describe.each(nftPrograms())("$title", ({ path }) => {
       node.nft("add", "rule", ...table, "stray", "drop");
       node.nft("add", "rule", ...table, "services", "jump", "stray");
       node.nft("add", "counter", ...table, "hits");
+      node.nft("add", "ct", "helper", ...table, "ftp", '{ type "ftp" protocol tcp; }');
       const names = node.changesTo(before).map(({ name }) => name);
       expect(names.toSorted()).toEqual(
-        ["counter hits", "endpoints-tcp", "nodeport-ips", "services", "stray", chain].toSorted(),
+        ["counter hits", "ct helper ftp", "endpoints-tcp", "nodeport-ips", "services", "stray", chain].toSorted(),
       );
       node.sync(before);
       expect(node.held()).toEqual(start);

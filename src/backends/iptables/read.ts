@@ -7,7 +7,7 @@ import { kernelProbability } from "./words.ts";
 const KUBELET_HINTS = /^:KUBE-(?:IPTABLES-HINT|KUBELET-CANARY) /m;
 /** kube-proxy's rule that only counts; it never changes what happens to a packet. */
 const ACCOUNTING = /--nfacct-name\s+localhost_nps_accepted_pkts /;
-const JUMP_TO_PER_SERVICE = / -[jg] (KUBE-(?:SVC|SVL|EXT|FW|SEP)-\S+)/;
+const JUMP_TO_KUBE = / -[jg] (KUBE-\S+)/;
 
 type TableName = keyof typeof FIXED_CHAINS;
 
@@ -83,8 +83,12 @@ function readRule(
   }
   const position = (positions.get(chain) ?? 0) + 1;
   positions.set(chain, position);
-  if (jumps.get(chain)?.has(text)) shared.get(chain)?.push({ text, position });
-  const target = JUMP_TO_PER_SERVICE.exec(` ${text}`)?.[1];
+  if (jumps.get(chain)?.has(text)) {
+    shared.get(chain)?.push({ text, position });
+    return;
+  }
+  // A chain to which somebody else leads cannot be deleted.
+  const target = JUMP_TO_KUBE.exec(` ${text}`)?.[1];
   if (target !== undefined) pinned.add(target);
 }
 

@@ -23,12 +23,35 @@ export function transaction(family: Family, changes: readonly Change[], flavour:
 function stepsOf(changes: readonly Change[], flavour: string): readonly TransactionStep[] {
   if (changes.length === 0) return [];
   const input = new RestoreInput();
-  for (const table of ["filter", "nat"]) {
-    const orders = changes.filter((change) => change.table === table).map(orderOf);
-    const limit = flavour === "nft" ? CHAINS_PER_SECTION : Number.POSITIVE_INFINITY;
-    for (const section of sectionsOf(orders, limit)) input.addSection(table, section);
-  }
+  const limit = flavour === "nft" ? CHAINS_PER_SECTION : Number.POSITIVE_INFINITY;
+  const add = (table: string, ofTable: readonly Change[]): void => {
+    for (const section of sectionsOf(ofTable.map(orderOf), limit)) input.addSection(table, section);
+  };
+  const filter = changes.filter(({ table }) => table === "filter").map(inTwo);
+  // Each section counts on its own: what has no endpoint is refused before it loses its translation, and until it has one.
+  add(
+    "filter",
+    filter.flatMap(({ first }) => first),
+  );
+  add(
+    "nat",
+    changes.filter(({ table }) => table === "nat"),
+  );
+  add(
+    "filter",
+    filter.flatMap(({ last }) => last),
+  );
   return [{ text: input.text(), origins: input.origins }];
+}
+
+/** Rules that come, and rules that go, of a chain in which their order means nothing. */
+function inTwo(change: Change): { readonly first: readonly Change[]; readonly last: readonly Change[] } {
+  const { before, after, removed, added } = change;
+  if (before?.kind !== "chain" || after?.kind !== "chain" || after.ordered || removed.length === 0)
+    return { first: [change], last: [] };
+  const between = { ...after, lines: [...after.lines, ...removed] };
+  const first = { ...change, after: between, removed: [] };
+  return { first: added.length === 0 ? [] : [first], last: [{ ...change, before: between, added: [] }] };
 }
 
 // ── What is to be done, chain by chain ───────────────────────────────────────────────────────────

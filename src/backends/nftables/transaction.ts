@@ -151,7 +151,7 @@ function writeGone(script: Script, table: string, { name, before, after }: Chang
   if (isRegular(before) && before.lines.length === 0) script.add(`delete chain ${table} ${name}`);
   // An object of a kind that is not ours has its kind in its name.
   if (!isElements(before)) return;
-  const space = name.indexOf(" ");
+  const space = name.lastIndexOf(" ");
   const kind = space < 0 ? before.kind : name.slice(0, space);
   script.add(`delete ${kind} ${table} ${name.slice(space + 1)}`);
 }

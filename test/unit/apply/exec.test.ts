@@ -1,13 +1,13 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createHolder, createRunner } from "../../../src/apply/exec.ts";
+import { createLocker, createRunner } from "../../../src/apply/exec.ts";
 import { lock } from "../../../src/apply/lock.ts";
 
 const PATH = process.env.PATH ?? "";
 const run = createRunner(PATH);
-const hold = createHolder(PATH);
+const take = createLocker(PATH);
 
 describe("createRunner", () => {
   it("gives output, errors and exit code as they are", async () => {
@@ -86,21 +86,21 @@ describe("lock", () => {
   });
 
   it("keeps a second run out of the same state directory, and of the same network namespace", async () => {
-    const release = await lock(hold, options("a"));
-    await expect(lock(hold, options("a"))).rejects.toMatchObject({
+    const release = await lock(take, options("a"));
+    await expect(lock(take, options("a"))).rejects.toMatchObject({
       message: expect.stringMatching(/lock of this state directory: .*\/a\/lock$/),
       exitCode: 2,
     });
-    await expect(lock(hold, options("b"))).rejects.toMatchObject({
+    await expect(lock(take, options("b"))).rejects.toMatchObject({
       message: expect.stringMatching(/lock of this network namespace: .*\/run\/netns-\d+\.lock$/),
     });
     await release();
-    await (await lock(hold, options("b")))();
+    await (await lock(take, options("b")))();
   });
 
   it("waits for a run that ends in time", async () => {
-    const release = await lock(hold, options("a"));
-    const second = lock(hold, options("a", 20));
+    const release = await lock(take, options("a"));
+    const second = lock(take, options("a", 20));
     await release();
     await (await second)();
   });
@@ -108,17 +108,41 @@ describe("lock", () => {
   it("is free again when its holder was killed", async () => {
     const exec = new URL("../../../src/apply/exec.ts", import.meta.url).href;
     const locks = new URL("../../../src/apply/lock.ts", import.meta.url).href;
-    const script = `const { createHolder } = await import(${JSON.stringify(exec)});
+    const script = `const { createLocker } = await import(${JSON.stringify(exec)});
       const { lock } = await import(${JSON.stringify(locks)});
-      await lock(createHolder(process.env.PATH), ${JSON.stringify(options("a"))});
+      await lock(createLocker(process.env.PATH), ${JSON.stringify(options("a"))});
       process.kill(process.pid, "SIGKILL");`;
     const holder = run({ program: process.execPath, args: ["--import", "tsx", "--input-type=module", "-e", script] });
     await expect(holder).rejects.toMatchObject({ message: expect.stringContaining("was killed") });
-    await (await lock(hold, options("a", 20)))();
+    await (await lock(take, options("a", 20)))();
+  });
+
+  it("is not free while a tool still runs that a killed run has started", async () => {
+    const exec = new URL("../../../src/apply/exec.ts", import.meta.url).href;
+    const locks = new URL("../../../src/apply/lock.ts", import.meta.url).href;
+    const script = `const { createLocker, createRunner } = await import(${JSON.stringify(exec)});
+      const { lock } = await import(${JSON.stringify(locks)});
+      await lock(createLocker(process.env.PATH), ${JSON.stringify(options("a"))});
+      void createRunner(process.env.PATH)({
+        program: "sleep", args: ["3"], meanwhile: () => process.kill(process.pid, "SIGKILL"),
+      });`;
+    const holder = run({ program: process.execPath, args: ["--import", "tsx", "--input-type=module", "-e", script] });
+    await expect(holder).rejects.toMatchObject({ message: expect.stringContaining("was killed") });
+    await expect(lock(take, options("a"))).rejects.toMatchObject({ exitCode: 2 });
+    await (await lock(take, options("a", 20)))();
+  });
+
+  it("lets nobody else open its file, so that nobody else can hold it", async () => {
+    const { stateDir } = options("a");
+    await mkdir(stateDir, { recursive: true });
+    await writeFile(join(stateDir, "lock"), "", { mode: 0o644 });
+    const release = await lock(take, options("a"));
+    expect((await stat(join(stateDir, "lock"))).mode & 0o777).toBe(0o600);
+    await release();
   });
 
   it("names what cannot be made", async () => {
-    await expect(lock(hold, { ...options("a"), stateDir: "/dev/null/state" })).rejects.toMatchObject({
+    await expect(lock(take, { ...options("a"), stateDir: "/dev/null/state" })).rejects.toMatchObject({
       message: expect.stringContaining("/dev/null/state"),
       exitCode: 2,
     });

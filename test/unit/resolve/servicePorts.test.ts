@@ -196,6 +196,17 @@ describe("endpoints from slices", () => {
     }
   });
 
+  it("of two slices with one address, the name decides and not the order of the input", () => {
+    const named = (name: string, nodeName: string) => {
+      const one = slice("ns/web", [onNode("10.0.0.1", nodeName)]);
+      return { ...one, metadata: { ...one.metadata, name } };
+    };
+    const slices = [named("web-a", "elsewhere"), named("web-b", NODE.name)];
+    for (const order of [slices, slices.toReversed()]) {
+      expect(resolved([web, ...order])[0]?.endpoints.all).toMatchObject([{ isLocal: true }]);
+    }
+  });
+
   it("are local by node name", () => {
     const endpoints = [onNode("10.0.0.1"), onNode("10.0.0.2", "elsewhere"), onNode("10.0.0.3", "")];
     expect(resolved([web, slice("ns/web", endpoints)])[0]?.endpoints.all.map(({ isLocal }) => isLocal)).toEqual([

@@ -130,6 +130,13 @@ describe("cleanup", () => {
     expect(cleaned(withMore)).not.toContain("KUBE-FIREWALL");
   });
 
+  it("nor one of the fixed chains, whatever else that rule asks for", () => {
+    const rule = "-A PREROUTING -i eth9 -j KUBE-SERVICES";
+    const text = cleaned(listing.replace(/^(-A PREROUTING .*\n)/m, `$1${rule}\n`));
+    expect(text).toMatch(/^:KUBE-SERVICES - /m);
+    expect(text).not.toMatch(/\*nat[\s\S]*-X KUBE-SERVICES/);
+  });
+
   it("empties, but does not delete, a chain that somebody else's rule leads to", () => {
     const svc = /KUBE-SVC-\S+/.exec(listing)?.[0] ?? "";
     const pinned = listing.replace("*nat\n", `*nat\n:MINE - [0:0]\n-A MINE -j ${svc}\n`);

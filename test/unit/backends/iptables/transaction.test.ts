@@ -57,6 +57,29 @@ describe("many chains", () => {
     expect(natSections(textOf(transaction(emptyKernel(), large, "legacy")))).toHaveLength(1);
   });
 
+  it.each(["nft", "legacy"])(
+    "what has no endpoint is refused until it is translated, and before that ends: %s",
+    (flavour) => {
+      const without = cluster(40).map((manifest) =>
+        manifest.kind === "EndpointSlice" ? { ...manifest, endpoints: [] } : manifest,
+      );
+      const [refused, served] = [rendered(without), rendered(cluster(40))];
+      for (const [from, to] of [
+        [refused, served],
+        [served, refused],
+      ] as const) {
+        let now = run(emptyKernel(), transaction(emptyKernel(), from, flavour));
+        for (const section of textOf(transaction(now, to, flavour)).split(/(?<=COMMIT\n)/)) {
+          now = restore(now, section);
+          const text = save(now);
+          for (let service = 0; service < 40; service++)
+            expect(text).toMatch(new RegExp(`-d 172\\.30\\.0\\.${service}/32`));
+        }
+        expect(diff(iptables, iptables.read(save(now), "ipv4"), to)).toEqual([]);
+      }
+    },
+  );
+
   it("no Service is missing between two sections", () => {
     const kernel = run(emptyKernel(), transaction(emptyKernel(), large, "nft"));
     const moved = rendered(
