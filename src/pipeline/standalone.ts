@@ -62,7 +62,7 @@ export async function complete(input: Input, settings: Settings): Promise<Comple
   const serviceCIDRs = rangesAreSupposed ? DEFAULT_SERVICE_CIDRS : settings.serviceCIDRs;
   const allocated = allocate(
     services,
-    { serviceCIDRs, rangesAreSupposed, nodePortRange: settings.nodePortRange },
+    { serviceCIDRs, families: settings.families, rangesAreSupposed, nodePortRange: settings.nodePortRange },
     recorded,
   );
   const whole: readonly Manifest[] = [...allocated.services, ...input.manifests.filter((one) => !isService(one))];

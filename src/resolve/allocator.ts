@@ -16,6 +16,8 @@ export interface ServiceAllocation {
 export interface AllocateOptions {
   /** Canonical CIDRs; the family of the first is the default one. Empty: no cluster IPs can be given out. */
   readonly serviceCIDRs: readonly string[];
+  /** Families that the cluster serves; ranges of others are passed over. Undefined: those of the CIDRs. */
+  readonly families?: readonly Family[] | undefined;
   /** The CIDRs are a guess: addresses that manifests name may well be others. */
   readonly rangesAreSupposed?: boolean;
   /** Both ends included. */
@@ -51,9 +53,9 @@ export function keyOf({ metadata }: ServiceManifest): string {
   return `${metadata.namespace}/${metadata.name}`;
 }
 
-export function newAllocator({ serviceCIDRs, nodePortRange }: AllocateOptions): Allocator {
-  const pools = serviceCIDRs.map(addressPool);
-  const families = [...new Set(pools.map(({ family }) => family))];
+export function newAllocator({ serviceCIDRs, families: served, nodePortRange }: AllocateOptions): Allocator {
+  const pools = serviceCIDRs.map(addressPool).filter(({ family }) => served?.includes(family) ?? true);
+  const families = pools.length === 0 ? (served ?? []) : [...new Set(pools.map(({ family }) => family))];
   const size = Math.max(0, nodePortRange.last - nodePortRange.first + 1);
   const ports = { size, staticSize: bandSize(size, 32, 128), taken: new Set<number>() };
   const ipOwners = new Map<string, string>();

@@ -120,6 +120,17 @@ describe("cluster IPs", () => {
     expect(only(allocate([service("a", { ipFamilyPolicy: "PreferDualStack" })], options)).ipFamilies).toEqual(["IPv4"]);
   });
 
+  test("ranges of a family that the cluster does not serve are passed over", () => {
+    const given = [service("a"), service("b", { ipFamilyPolicy: "PreferDualStack" })];
+    const familiesOf = (families: AllocateOptions["families"]) =>
+      allocate(given, { ...dual, families }).services.map(({ spec }) => spec.ipFamilies?.join());
+    expect(familiesOf(["ipv4"])).toEqual(["IPv4", "IPv4"]);
+    expect(familiesOf(["ipv6"])).toEqual(["IPv6", "IPv6"]);
+    expect(familiesOf(["ipv4", "ipv6"])).toEqual(["IPv4", "IPv4,IPv6"]);
+    const [missing] = allocate(given, { ...options, families: ["ipv6"] }).diagnostics;
+    expect(missing).toMatchObject({ code: "cluster-ip-missing", message: expect.stringContaining("no IPv6 address") });
+  });
+
   test("the primary family is the one that is named, or that of the address", () => {
     expect(only(allocate([service("a", { ipFamilies: ["IPv6"] })], dual)).clusterIP).toMatch(/^fd00:10:96::/);
     const spec = only(

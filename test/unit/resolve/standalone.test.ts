@@ -71,6 +71,22 @@ describe("manifests without what the API server fills in", () => {
   });
 });
 
+test.each([
+  ["ipv4", "IPv4"],
+  ["ipv6", "IPv6"],
+  ["dual", "IPv4,IPv6"],
+] as const)("--ip-family %s decides what is given out", async (choice, families) => {
+  const text = JSON.stringify({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "web" },
+    spec: { ipFamilyPolicy: "PreferDualStack", ports: [{ port: 80 }] },
+  });
+  const flags = { "ip-family": choice };
+  const { manifests } = await completeCase({ name: "", family: "ipv4", input: text, flags, table: "" }, "iptables");
+  expect(manifests.filter(isService).map(({ spec }) => spec.ipFamilies?.join())).toEqual([families]);
+});
+
 /** The fixtures that are as people write them, and what they leave open. */
 const LEFT_OPEN: Readonly<Record<string, readonly string[]>> = {
   "01-fixed-cluster-ip-with-pods": [],
