@@ -1,3 +1,4 @@
+import { familyOf } from "../ip.ts";
 import type { Diagnostic, Document, Family, Manifest, Severity, Source } from "../types.ts";
 import { type Bundle, bundleOf, SERVICE_NAME, type Subject } from "./checks/bundle.ts";
 import type { CheckContext, KubeVersion, PortRange } from "./checks/check.ts";
@@ -13,7 +14,7 @@ import { shapeProblems } from "./shape.ts";
 export interface ValidateOptions {
   /** The API server whose rules apply. Default 1.36. */
   readonly kubeVersion?: KubeVersion;
-  /** Families that the cluster serves, first is the default one. Default: both, IPv4 first. */
+  /** Families that the cluster serves, first is the default one. Default: those of the Service CIDRs, or both. */
   readonly families?: readonly Family[];
   /** Canonical CIDRs from which cluster IPs come; left out or empty: not known, so not checked. */
   readonly serviceCIDRs?: readonly string[];
@@ -128,12 +129,14 @@ function shown(message: string): string {
 }
 
 function contextOf(options: ValidateOptions): CheckContext {
-  const kubeVersion = options.kubeVersion ?? "1.36";
+  const { kubeVersion = "1.36", serviceCIDRs = [] } = options;
+  const families: readonly Family[] =
+    options.families ?? (serviceCIDRs.length === 0 ? ["ipv4", "ipv6"] : [...new Set(serviceCIDRs.map(familyOf))]);
   return {
     kubeVersion,
     addressRules: kubeVersion === "1.36" ? "strict" : "sloppy",
-    families: options.families ?? ["ipv4", "ipv6"],
-    serviceCIDRs: options.serviceCIDRs ?? [],
+    families,
+    serviceCIDRs,
     nodePortRange: options.nodePortRange ?? DEFAULT_NODE_PORTS,
     allowedExternalIPs: options.allowedExternalIPs,
     nodeName: options.nodeName,

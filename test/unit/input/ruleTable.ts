@@ -832,6 +832,22 @@ const clusterAddresses: readonly Rule[] = [
     invalid: [service(dual)],
   },
   {
+    rule: 90,
+    code: "family-not-served",
+    path: "spec.ipFamilyPolicy",
+    options: { serviceCIDRs: ["10.0.0.0/24"] },
+    valid: [service({ ipFamilyPolicy: "PreferDualStack" }), service({ clusterIP: "None", ...dual })],
+    invalid: [service(dual), service({ clusterIP: "None", selector: { app: "web" }, ...dual })],
+  },
+  {
+    rule: 91,
+    code: "family-not-served",
+    path: "spec.ipFamilies[1]",
+    options: { serviceCIDRs: ["fd00::/112"] },
+    valid: [service({ ipFamilies: ["IPv6"] }), service({ clusterIP: "None", ipFamilies: ["IPv4"] })],
+    invalid: [service({ ipFamilyPolicy: "PreferDualStack", ipFamilies: ["IPv6", "IPv4"] })],
+  },
+  {
     rule: 91,
     code: "family-not-served",
     path: "spec.ipFamilies[0]",
