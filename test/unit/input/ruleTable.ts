@@ -99,6 +99,8 @@ const UNUSABLE = [
   "ff02::1",
   "ff12::5",
 ];
+/** Only their first characters are those of link-local addresses. */
+const NEARLY_UNUSABLE = ["fe8::1", "fea::1", "ff:2::1", "ff2::1"];
 const BAD_LABELS = ["Web", "a.b", "-123", "a-", "a_b", long(64)];
 
 const shape: readonly Rule[] = [
@@ -879,7 +881,9 @@ const exposure: readonly Rule[] = [
     rule: 96,
     code: "external-ip-invalid",
     path: "spec.externalIPs[0]",
-    valid: ["203.0.113.5", "239.1.2.3", "240.0.0.1", "192.168.1.2"].map((ip) => service({ externalIPs: [ip] })),
+    valid: ["203.0.113.5", "239.1.2.3", "240.0.0.1", "192.168.1.2", ...NEARLY_UNUSABLE].map((ip) =>
+      service({ externalIPs: [ip] }),
+    ),
     invalid: UNUSABLE.map((ip) => service({ externalIPs: [ip] })),
   },
   {
@@ -1022,7 +1026,7 @@ const legacy: readonly Rule[] = [
     rule: 123,
     code: "endpoints-ip-invalid",
     path: "subsets[0].addresses[0].ip",
-    valid: ["10.1.2.3", "244.1.2.3", "239.255.255.253"].map((ip) => address({ ip })),
+    valid: ["10.1.2.3", "244.1.2.3", "239.255.255.253", ...NEARLY_UNUSABLE].map((ip) => address({ ip })),
     invalid: [...UNUSABLE, "224.0.0.1"].map((ip) => address({ ip })),
   },
   {
