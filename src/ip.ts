@@ -8,7 +8,7 @@ import type { Family } from "./types.ts";
  */
 
 const SLOPPY_IPV4 = /^0*(\d{1,3})\.0*(\d{1,3})\.0*(\d{1,3})\.0*(\d{1,3})$/;
-const MAPPED_IPV4 = /^::ffff:(?:0:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
+const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
 /** The canonical text of an IP, or undefined if it is none. Zone ids are refused. */
 export function canonicalIP(text: string): string | undefined {
@@ -22,7 +22,7 @@ export function canonicalIP(text: string): string | undefined {
   if (isShortestIPv6(text)) return text;
   const canonical = new Address6(text).correctForm();
   const mapped = MAPPED_IPV4.exec(canonical);
-  if (mapped?.[1] === undefined || mapped[2] === undefined || canonical.startsWith("::ffff:0:")) return canonical;
+  if (mapped?.[1] === undefined || mapped[2] === undefined) return canonical;
   const bits = (Number.parseInt(mapped[1], 16) << 16) | Number.parseInt(mapped[2], 16);
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
 }
