@@ -219,7 +219,7 @@ const nodePortShared: Check<ServiceObject> = {
   severity: "error",
   title: "One nodePort stands for two different port numbers",
   paragraph:
-    "The allocator counts numbers, not protocols. Two ports may share a nodePort only if they share the port number as well, as 53/TCP and 53/UDP do.",
+    "The allocator counts numbers, not protocols. Two ports may share a nodePort only if they share the port number as well, as 53/TCP and 53/UDP do, and only the first nodePort of that number.",
   hint: "choose another nodePort for one of them",
   bad: service(
     "spec:\n  type: NodePort\n  ports:\n  - {name: a, port: 93, nodePort: 30093}\n  - {name: b, port: 76, protocol: UDP, nodePort: 30093}",
@@ -230,13 +230,16 @@ const nodePortShared: Check<ServiceObject> = {
   run: ({ spec }, report) => {
     if (spec.type !== "NodePort" && spec.type !== "LoadBalancer") return;
     const owners = new Map<number, PortObject>();
+    const firstOf = new Map<number, number>();
     spec.ports.forEach((port, i) => {
-      const owner = owners.get(port.nodePort);
-      if (port.nodePort === 0) return;
-      if (owner === undefined) owners.set(port.nodePort, port);
-      else if (owner.port !== port.port && owner.protocol !== port.protocol) {
-        report(`spec.ports[${i}].nodePort`, invalid(port.nodePort, "provided port is already allocated"));
-      }
+      const { nodePort } = port;
+      // The allocator remembers one nodePort per port number; any other is reserved anew, even one that it has.
+      if (nodePort === 0 || nodePort === firstOf.get(port.port)) return;
+      if (!firstOf.has(port.port)) firstOf.set(port.port, nodePort);
+      const owner = owners.get(nodePort);
+      if (owner === undefined) owners.set(nodePort, port);
+      else if (owner.protocol !== port.protocol)
+        report(`spec.ports[${i}].nodePort`, invalid(nodePort, "provided port is already allocated"));
     });
   },
 };

@@ -53,6 +53,11 @@ const all = (metadata: Fields): readonly Fields[] => [
 ];
 const ports = (...list: readonly Fields[]): Fields => service({ ports: list });
 const nodePorts = (...list: readonly Fields[]): Fields => service({ type: "NodePort", ports: list });
+/** 53/TCP, 53/UDP and 53/SCTP. */
+const dnsPorts = (...numbers: readonly number[]): Fields =>
+  nodePorts(
+    ...numbers.map((nodePort, i) => ({ name: `p${i}`, port: 53, protocol: ["TCP", "UDP", "SCTP"][i], nodePort })),
+  );
 const alias = (spec: Fields = {}): Fields =>
   service({ type: "ExternalName", externalName: "db.example.com", ports: undefined, ...spec });
 const balancer = (spec: Fields = {}, status?: Fields): Fields => service({ type: "LoadBalancer", ...spec }, {}, status);
@@ -573,6 +578,13 @@ const servicePorts: readonly Rule[] = [
     invalid: [
       nodePorts({ port: 93, nodePort: 30093, name: "a" }, { port: 76, protocol: "UDP", nodePort: 30093, name: "b" }),
     ],
+  },
+  {
+    rule: 54,
+    code: "node-port-shared",
+    path: "spec.ports[2].nodePort",
+    valid: [dnsPorts(30053, 30054, 30053), dnsPorts(30053, 30054, 30055), dnsPorts(0, 30054, 30054)],
+    invalid: [dnsPorts(30053, 30054, 30054)],
   },
   {
     rule: 56,
