@@ -53,7 +53,7 @@ function describe(
     (inner, step) => Object.getOwnPropertyDescriptor(Object(inner), step)?.value,
     value,
   );
-  if (keyword === "type") {
+  if (keyword === "type" || keyword === "pattern") {
     const message = `${path}: Invalid type: expected ${expected(schema)}, found ${typeName(found)}`;
     return { code: "wrong-type", path, message, hint: typeHint(schema, found) };
   }
@@ -81,6 +81,7 @@ function follow(kind: Kind, steps: readonly string[]): { readonly path: string; 
 }
 
 function expected(schema: Schema | undefined): string {
+  if (schema?.pattern !== undefined) return "a time";
   const types = [schema?.type ?? "object"].flat().filter((type) => type !== "null");
   const words: Readonly<Record<string, string>> = {
     string: "text",
@@ -101,6 +102,8 @@ function typeName(value: unknown): string {
 }
 
 function typeHint(schema: Schema | undefined, found: unknown): string {
+  if (schema?.pattern !== undefined)
+    return "write it like 2026-01-31T08:00:00Z, or leave it out: the API server sets it";
   const types = [schema?.type ?? []].flat();
   if (types.includes("string") && typeof found === "boolean")
     return "put the value in quotes: unquoted yes, no, on, off and y, n are booleans";

@@ -152,7 +152,7 @@ export const textFindings: readonly Finding[] = [
   finding(
     "wrong-type",
     "A value has the wrong type",
-    'Text is not a number and a number is not text: port: "80" and version: 1.0 as a label are refused. Unquoted yes, no, on and off are booleans.',
+    'Text is not a number and a number is not text: port: "80" and version: 1.0 as a label are refused. Unquoted yes, no, on and off are booleans. Times are written as RFC 3339 says.',
     service('spec:\n  ports:\n  - port: "80"'),
     service("spec:\n  ports:\n  - port: 80"),
   ),

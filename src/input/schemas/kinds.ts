@@ -11,6 +11,7 @@ import {
   text,
   textMap,
   texts,
+  time,
 } from "./shapes.ts";
 
 /** The objects by kind, with every field that the API server knows. Nothing is required here: what is missing counts as empty, and the checks say what may not be empty. */
@@ -34,8 +35,8 @@ const metadata = closed({
   selfLink: text,
   generation: int64,
   deletionGracePeriodSeconds: int64,
-  creationTimestamp: text,
-  deletionTimestamp: text,
+  creationTimestamp: time,
+  deletionTimestamp: time,
   labels: textMap,
   annotations: textMap,
   finalizers: texts,
@@ -47,7 +48,7 @@ const metadata = closed({
       manager: text,
       operation: text,
       apiVersion: text,
-      time: text,
+      time: time,
       fieldsType: text,
       fieldsV1: anyObject,
       subresource: text,
@@ -59,7 +60,7 @@ const condition = closed({
   type: text,
   status: text,
   observedGeneration: int64,
-  lastTransitionTime: text,
+  lastTransitionTime: time,
   reason: text,
   message: text,
 });
@@ -152,7 +153,7 @@ const openMetadata = open({
   name: text,
   namespace: text,
   uid: text,
-  deletionTimestamp: text,
+  deletionTimestamp: time,
   labels: textMap,
   annotations: textMap,
 });

@@ -6,12 +6,14 @@ export interface Schema {
   readonly items?: Schema;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly pattern?: string;
 }
 
 // An explicit null is the same as leaving an optional field out; it never is inside a list or a text map.
 const nullable = (type: string): readonly string[] => [type, "null"];
 
 export const text: Schema = { type: nullable("string") };
+export const time: Schema = { type: nullable("string"), pattern: timePattern() };
 export const flag: Schema = { type: nullable("boolean") };
 export const int32: Schema = { type: nullable("integer"), minimum: -2147483648, maximum: 2147483647 };
 export const int64: Schema = { type: nullable("integer") };
@@ -36,4 +38,15 @@ export function list(items: Schema): Schema {
     type: nullable("array"),
     items: { ...items, type: typeof items.type === "string" ? items.type : (items.type[0] ?? "object") },
   };
+}
+
+/** RFC 3339 as Go's time.Parse reads it for the API server: one digit is enough for the hour, and days must exist. */
+function timePattern(): string {
+  const leapYear = "(?:\\d\\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)";
+  const long = "(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])";
+  const short = "(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)";
+  const date = `(?:\\d{4}-(?:${long}|${short}|02-(?:0[1-9]|1\\d|2[0-8]))|${leapYear}-02-29)`;
+  const clock = "(?:[01]?\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:[.,]\\d+)?";
+  const zone = "(?:Z|[+-](?:[01]\\d|2[0-4]):(?:[0-5]\\d|60))";
+  return `^${date}T${clock}${zone}$`;
 }

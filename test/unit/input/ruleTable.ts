@@ -110,7 +110,64 @@ const UNUSABLE = [
 const NEARLY_UNUSABLE = ["fe8::1", "fea::1", "ff:2::1", "ff2::1"];
 const BAD_LABELS = ["Web", "a.b", "-123", "a-", "a_b", long(64)];
 
+const BAD_TIMES = [
+  "",
+  "yesterday",
+  "2024-01-01",
+  "2024-01-01 00:00:00Z",
+  "2024-01-01t00:00:00Z",
+  "2024-01-01T00:00:00z",
+  "2024-01-01T00:00:00",
+  "2024-01-01T00:00Z",
+  "2024-01-01T24:00:00Z",
+  "2024-01-01T00:00:60Z",
+  "2024-01-01T00:00:00.Z",
+  "2024-01-01T00:00:00+0100",
+  "2024-02-30T00:00:00Z",
+  "2023-02-29T00:00:00Z",
+  "1900-02-29T00:00:00Z",
+  "2024-04-31T00:00:00Z",
+  "2024-13-01T00:00:00Z",
+  "2024-01-00T00:00:00Z",
+  "2024-01-01T00:00:00Z\n",
+];
+const GOOD_TIMES = [
+  null,
+  "2024-01-01T00:00:00Z",
+  "2024-02-29T23:59:59.123456+05:30",
+  "2000-02-29T00:00:00,5-24:60",
+  "2024-12-31T7:00:00Z",
+];
+
 const shape: readonly Rule[] = [
+  {
+    rule: 4,
+    code: "wrong-type",
+    path: "metadata.creationTimestamp",
+    valid: GOOD_TIMES.flatMap((creationTimestamp) => all({ creationTimestamp })),
+    invalid: [5, ...BAD_TIMES].flatMap((creationTimestamp) => all({ creationTimestamp })),
+  },
+  {
+    rule: 4,
+    code: "wrong-type",
+    path: "metadata.deletionTimestamp",
+    valid: [service({}, { deletionTimestamp: "2024-01-01T00:00:00Z" })],
+    invalid: all({ deletionTimestamp: "soon" }),
+  },
+  {
+    rule: 4,
+    code: "wrong-type",
+    path: "metadata.managedFields[0].time",
+    valid: all({ managedFields: [{ operation: "Apply", time: "2024-01-01T00:00:00Z" }] }),
+    invalid: all({ managedFields: [{ operation: "Apply", time: "now" }] }),
+  },
+  {
+    rule: 4,
+    code: "wrong-type",
+    path: "status.conditions[0].lastTransitionTime",
+    valid: [service({}, {}, { conditions: [{ lastTransitionTime: "2024-01-01T00:00:00Z" }] })],
+    invalid: [service({}, {}, { conditions: [{ lastTransitionTime: "now" }] })],
+  },
   {
     rule: 1,
     code: "api-version-wrong",
