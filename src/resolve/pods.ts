@@ -23,6 +23,8 @@ const SERVICE_NAME = "kubernetes.io/service-name";
 const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
 const CONTROLLER = "endpointslice-controller.k8s.io";
 const HEADLESS = "service.kubernetes.io/headless";
+const TOPOLOGY_MODE = "service.kubernetes.io/topology-mode";
+const OLDER_TOPOLOGY_MODE = "service.kubernetes.io/topology-aware-hints";
 const RESERVED_LABELS = new Set([SERVICE_NAME, MANAGED_BY, HEADLESS]);
 const MOST_PER_SLICE = 100;
 const ADDRESS_TYPES = { ipv4: "IPv4", ipv6: "IPv6" } as const satisfies Record<Family, string>;
@@ -146,7 +148,14 @@ function endpointOf(
   };
 }
 
-function hintsOf({ spec }: ServiceManifest, zone: string, nodeName: string): SliceEndpoint["hints"] {
+/** Topology mode Auto displaces the traffic distribution, even where it then finds no hints to give. */
+function isTopologyAuto({ annotations = {} }: ObjectMeta): boolean {
+  const mode = annotations[OLDER_TOPOLOGY_MODE] ?? annotations[TOPOLOGY_MODE];
+  return mode === "Auto" || mode === "auto";
+}
+
+function hintsOf({ metadata, spec }: ServiceManifest, zone: string, nodeName: string): SliceEndpoint["hints"] {
+  if (isTopologyAuto(metadata)) return undefined;
   const distribution = spec.trafficDistribution;
   const forZones = zone === "" ? {} : { forZones: [{ name: zone }] };
   if (distribution === "PreferClose" || distribution === "PreferSameZone") return forZones;

@@ -138,6 +138,25 @@ describe("where an endpoint is", () => {
     expect(endpoint?.hints).toEqual(hints);
   });
 
+  test.each([
+    [{ "service.kubernetes.io/topology-mode": "Auto" }, undefined],
+    [{ "service.kubernetes.io/topology-mode": "auto" }, undefined],
+    [{ "service.kubernetes.io/topology-aware-hints": "Auto" }, undefined],
+    [
+      { "service.kubernetes.io/topology-aware-hints": "Disabled", "service.kubernetes.io/topology-mode": "Auto" },
+      { forZones: [{ name: "zone-a" }] },
+    ],
+    [{ "service.kubernetes.io/topology-mode": "AUTO" }, { forZones: [{ name: "zone-a" }] }],
+  ])("annotations %j and trafficDistribution", (annotations, hints) => {
+    const plain = service({ trafficDistribution: "PreferSameZone" });
+    const [endpoint] = endpoints([
+      { ...plain, metadata: { ...plain.metadata, annotations } },
+      node("node-1", "zone-a"),
+      pod("a", "10.0.0.1", { spec: { nodeName: "node-1" } }),
+    ]);
+    expect(endpoint?.hints).toEqual(hints);
+  });
+
   test("a Pod that is not ready gets no hints", () => {
     const [endpoint] = endpoints([
       service({ trafficDistribution: "PreferSameZone" }),
