@@ -47,8 +47,9 @@ function pruned(fields: Raw): Raw {
 }
 
 /** The object that a document of this kind stands for, defaults applied. The schema has vouched for its shape. */
-export function objectOf(kind: Kind, value: Raw, defaultNamespace: string): InputObject {
-  const metadata = metadataOf((withoutNulls(value.metadata ?? {}) ?? {}) as Partial<Metadata>, kind, defaultNamespace);
+export function objectOf(kind: Kind, value: Raw, defaultNamespace: string, standIns: StandIns): InputObject {
+  const given = (withoutNulls(value.metadata ?? {}) ?? {}) as Partial<Metadata>;
+  const metadata = metadataOf(given, kind, defaultNamespace, standIns);
   switch (kind) {
     case "Service":
       return serviceOf(metadata, value);
@@ -63,19 +64,27 @@ export function objectOf(kind: Kind, value: Raw, defaultNamespace: string): Inpu
   }
 }
 
-const GENERATED_SUFFIX = "xxxxx";
+/** How many names were made up, by kind, namespace and what they start with. */
+export type StandIns = Map<string, number>;
 
-function metadataOf(metadata: Partial<Metadata>, kind: Kind, defaultNamespace: string): Metadata {
-  const prefix = metadata.generateName ?? "";
-  // The server appends five random characters; these stand for them.
-  const generated = prefix === "" ? "" : prefix.slice(0, 58) + GENERATED_SUFFIX;
+/** What stands for a generated name: xxxxx for the server's five random characters, then xxxx1, xxxx2 and so on. */
+function standInFor(generateName: string, kind: Kind, namespace: string, standIns: StandIns): string {
+  if (generateName === "") return "";
+  const prefix = generateName.slice(0, 58);
+  const key = `${kind} ${namespace}/${prefix}`;
+  const serial = standIns.get(key) ?? 0;
+  standIns.set(key, serial + 1);
+  return prefix + (serial === 0 ? "" : String(serial)).padStart(5, "x");
+}
+
+function metadataOf(metadata: Partial<Metadata>, kind: Kind, defaultNamespace: string, standIns: StandIns): Metadata {
   const namespace =
     kind === "Node"
       ? ""
       : metadata.namespace === undefined || metadata.namespace === ""
         ? defaultNamespace
         : metadata.namespace;
-  const name = metadata.name === undefined || metadata.name === "" ? generated : metadata.name;
+  const name = metadata.name || standInFor(metadata.generateName ?? "", kind, namespace, standIns);
   return { ...metadata, name, namespace };
 }
 

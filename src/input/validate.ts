@@ -3,7 +3,7 @@ import type { Diagnostic, Document, Family, Manifest, Severity, Source } from ".
 import { type Bundle, bundleOf, SERVICE_NAME, type Subject } from "./checks/bundle.ts";
 import type { CheckContext, KubeVersion, PortRange } from "./checks/check.ts";
 import { checkTogether, objectChecks } from "./checks/index.ts";
-import { objectOf } from "./defaults.ts";
+import { objectOf, type StandIns } from "./defaults.ts";
 import { identify } from "./identify.ts";
 import { manifestOf } from "./manifest.ts";
 import { noNeighbours, noteForeign } from "./neighbours.ts";
@@ -157,6 +157,7 @@ function examiner(
 ): (kind: Kind, value: Fields, source: Source) => Manifest | undefined {
   let current: { readonly kind: Kind; readonly value: Fields; readonly source: Source } | undefined;
   let sound = true;
+  const standIns: StandIns = new Map();
   const add = (code: string, severity: Severity, path: string, message: string, hint: string) => {
     if (current === undefined) return;
     if (severity === "error") sound = false;
@@ -172,7 +173,7 @@ function examiner(
     sound = true;
     for (const { code, path, message, hint } of shapeProblems(kind, value)) add(code, "error", path, message, hint);
     if (!sound) return undefined;
-    const object = objectOf(kind, value, defaultNamespace);
+    const object = objectOf(kind, value, defaultNamespace, standIns);
     check(object);
     return sound ? manifestOf(object, source) : undefined;
   };

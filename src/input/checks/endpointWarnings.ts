@@ -14,12 +14,13 @@ const generatedName: Check<InputObject> = {
   severity: "warning",
   title: "The object's name would be made up by the API server",
   paragraph:
-    "generateName gets five random characters on every create. Here they are always xxxxx, so that the rules stay the same; in a cluster the name, and with it the names of chains, will be another.",
+    "generateName gets five random characters on every create. Here they are always xxxxx (xxxx1 for the next object, and so on), so that the rules stay the same; in a cluster the name, and with it the names of chains, will be another.",
   hint: "set metadata.name",
   bad: plain("generateName: web-"),
   good: plain("name: web"),
   run: ({ metadata: { name, generateName = "" } }, report) => {
-    if (generateName !== "" && name === `${generateName.slice(0, 58)}xxxxx`) {
+    const prefix = generateName.slice(0, 58);
+    if (prefix !== "" && name.startsWith(prefix) && /^x+\d*$/.test(name.slice(prefix.length))) {
       report(
         "metadata.generateName",
         `the name is not known before the object is created; ${quote(name)} stands for it`,

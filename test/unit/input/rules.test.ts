@@ -217,6 +217,13 @@ describe("rules about several objects", () => {
     expect(manifests.length).toBe(severity === "error" ? ours - 1 : ours);
   });
 
+  test("each generateName is a name of its own", () => {
+    const generated = (namespace: string) => service({}, { name: undefined, generateName: "web-", namespace });
+    const { diagnostics, manifests } = check([generated("a"), generated("a"), generated("b")]);
+    expect(diagnostics.map(({ code }) => code)).toEqual(Array(3).fill("name-generated"));
+    expect(manifests.map(({ metadata }) => metadata.name)).toEqual(["web-xxxxx", "web-xxxx1", "web-xxxxx"]);
+  });
+
   test("what fits is left in peace", () => {
     expect(codes([web, webSlice])).toEqual([]);
     expect(codes([web, webEndpoints])).toEqual([]);
