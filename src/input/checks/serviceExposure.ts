@@ -57,7 +57,7 @@ const sourceRangeInvalid: Check<ServiceObject> = {
   run: ({ metadata, spec }, report, context) => {
     spec.loadBalancerSourceRanges.forEach((range, i) => {
       const problem = cidrProblem(range.trim(), context.addressRules);
-      if (problem !== undefined) report(`spec.loadBalancerSourceRanges[${i}]`, invalid(range, problem));
+      if (problem !== undefined) report(`spec.LoadBalancerSourceRanges[${i}]`, invalid(range, problem));
     });
     const annotation = metadata.annotations?.[RANGES_ANNOTATION]?.trim() ?? "";
     if (spec.type !== "LoadBalancer" || spec.loadBalancerSourceRanges.length > 0 || annotation === "") return;

@@ -967,7 +967,7 @@ const exposure: readonly Rule[] = [
   {
     rule: 100,
     code: "source-range-invalid",
-    path: "spec.loadBalancerSourceRanges[0]",
+    path: "spec.LoadBalancerSourceRanges[0]",
     valid: ["1.2.3.0/24", " 5.6.0.0/16", "::/0", "0.0.0.0/0", "fd00::/8"].map((range) =>
       balancer({ loadBalancerSourceRanges: [range] }),
     ),
