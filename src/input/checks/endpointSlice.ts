@@ -213,8 +213,7 @@ const portInvalid: Check<EndpointSliceObject> = {
       if (problem !== undefined) report(`ports[${k}].name`, invalid(name, problem));
       if (seen.has(name)) report(`ports[${k}].name`, duplicate(name));
       seen.add(name);
-      if (protocol === "") report(`ports[${k}].protocol`, required(""));
-      else if (!PROTOCOLS.includes(protocol)) report(`ports[${k}].protocol`, notSupported(protocol, PROTOCOLS));
+      if (!PROTOCOLS.includes(protocol)) report(`ports[${k}].protocol`, notSupported(protocol, PROTOCOLS));
       const appProblem = appProtocol === undefined ? undefined : qualifiedNameProblem(appProtocol);
       if (appProblem !== undefined) report(`ports[${k}].appProtocol`, invalid(appProtocol, appProblem));
     });

@@ -123,7 +123,9 @@ const clusterIPFamily: Check<ServiceObject> = {
     spec.clusterIPs.forEach((ip, i) => {
       const wanted = spec.ipFamilies[i];
       const family = familyOfText(ip);
-      if (wanted === undefined || family === undefined || wanted === FAMILY_NAME[family]) return;
+      // A family that does not exist has been reported as such.
+      if (wanted === undefined || !FAMILIES.includes(wanted)) return;
+      if (family === undefined || wanted === FAMILY_NAME[family]) return;
       report(`spec.clusterIPs[${i}]`, invalid(ip, `expected an ${wanted} value as indicated by \`ipFamilies[${i}]\``));
     });
   }),
