@@ -8,6 +8,7 @@ import type { Family } from "./types.ts";
  */
 
 const SLOPPY_IPV4 = /^0*(\d{1,3})\.0*(\d{1,3})\.0*(\d{1,3})\.0*(\d{1,3})$/;
+const SPACE = /\p{White_Space}/u;
 const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
 /** The canonical text of an IP, or undefined if it is none. Zone ids are refused. */
@@ -81,6 +82,15 @@ function cidrBase(ip: string, prefix: number): string {
   return familyOf(ip) === "ipv4"
     ? new Address4(`${ip}/${prefix}`).startAddress().correctForm()
     : new Address6(`${ip}/${prefix}`).startAddress().correctForm();
+}
+
+/** Without white space at both ends, as Go sees it: U+0085 is some, U+FEFF is none. */
+export function trimSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && SPACE.test(text.charAt(start))) start++;
+  while (end > start && SPACE.test(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 export function prefixLength(cidr: string): number {

@@ -1,4 +1,4 @@
-import { canonicalCIDR, canonicalIP, familyOf, joinAddress, prefixLength } from "../ip.ts";
+import { canonicalCIDR, canonicalIP, familyOf, joinAddress, prefixLength, trimSpace } from "../ip.ts";
 import type {
   Endpoint,
   EndpointSliceManifest,
@@ -177,7 +177,7 @@ function vipsOf(service: ServiceManifest, family: Family): readonly string[] {
 /** Canonical CIDRs of this family; a /0 among them admits all, which an empty list says. */
 function sourceRangesOf(ranges: readonly string[], family: Family): readonly string[] {
   const canonical = ranges
-    .map((range) => canonicalCIDR(range.trim()))
+    .map((range) => canonicalCIDR(trimSpace(range)))
     .filter((cidr): cidr is string => cidr !== undefined && familyOf(cidr) === family);
   return canonical.some((cidr) => prefixLength(cidr) === 0) ? [] : canonical;
 }

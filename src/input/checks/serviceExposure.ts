@@ -1,4 +1,4 @@
-import { canonicalIP } from "../../ip.ts";
+import { canonicalIP, trimSpace } from "../../ip.ts";
 import { cidrProblem, ipProblem, qualifiedNameProblem, subdomainProblem, unusableProblem } from "../grammar.ts";
 import type { ServiceObject } from "../objects.ts";
 import { forbidden, invalid, notSupported, required } from "../words.ts";
@@ -56,14 +56,15 @@ const sourceRangeInvalid: Check<ServiceObject> = {
   good: balancer("  loadBalancerSourceRanges: [192.0.2.0/24]"),
   run: ({ metadata, spec }, report, context) => {
     spec.loadBalancerSourceRanges.forEach((range, i) => {
-      const problem = cidrProblem(range.trim(), context.addressRules);
+      const problem = cidrProblem(trimSpace(range), context.addressRules);
       if (problem !== undefined) report(`spec.LoadBalancerSourceRanges[${i}]`, invalid(range, problem));
     });
-    const annotation = metadata.annotations?.[RANGES_ANNOTATION]?.trim() ?? "";
+    const annotation = trimSpace(metadata.annotations?.[RANGES_ANNOTATION] ?? "");
     if (spec.type !== "LoadBalancer" || spec.loadBalancerSourceRanges.length > 0 || annotation === "") return;
     for (const range of annotation.split(",")) {
-      const problem = cidrProblem(range.trim(), context.addressRules);
-      if (problem !== undefined) report(`metadata.annotations[${RANGES_ANNOTATION}]`, invalid(range.trim(), problem));
+      const problem = cidrProblem(trimSpace(range), context.addressRules);
+      if (problem !== undefined)
+        report(`metadata.annotations[${RANGES_ANNOTATION}]`, invalid(trimSpace(range), problem));
     }
   },
 };

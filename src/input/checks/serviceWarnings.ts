@@ -1,4 +1,4 @@
-import { canonicalCIDR, canonicalIP, prefixLength } from "../../ip.ts";
+import { canonicalCIDR, canonicalIP, prefixLength, trimSpace } from "../../ip.ts";
 import { cidrProblem, ipProblem, otherForm } from "../grammar.ts";
 import type { ServiceObject } from "../objects.ts";
 import { quote } from "../quote.ts";
@@ -35,8 +35,9 @@ const legacyAddress: Check<ServiceObject> = {
       judge(`status.loadBalancer.ingress[${i}].ip`, ip);
     });
     spec.loadBalancerSourceRanges.forEach((range, i) => {
-      const canonical = cidrProblem(range.trim(), addressRules) === undefined ? canonicalCIDR(range.trim()) : undefined;
-      if (canonical === undefined || canonical === range.trim()) return;
+      const canonical =
+        cidrProblem(trimSpace(range), addressRules) === undefined ? canonicalCIDR(trimSpace(range)) : undefined;
+      if (canonical === undefined || canonical === trimSpace(range)) return;
       report(`spec.loadBalancerSourceRanges[${i}]`, `${quote(range)} is read as ${quote(canonical)}`);
     });
   },
@@ -198,7 +199,7 @@ const rangesAdmitAll: Check<ServiceObject> = {
   bad: balancer("  loadBalancerSourceRanges: [192.0.2.0/24, 0.0.0.0/0]"),
   good: balancer("  loadBalancerSourceRanges: [192.0.2.0/24]"),
   run: ({ spec, ingress }, report) => {
-    const ranges = spec.loadBalancerSourceRanges.map((range) => canonicalCIDR(range.trim()));
+    const ranges = spec.loadBalancerSourceRanges.map((range) => canonicalCIDR(trimSpace(range)));
     ranges.forEach((range, i) => {
       if (range === undefined || prefixLength(range) !== 0) return;
       report(`spec.loadBalancerSourceRanges[${i}]`, `${quote(range)} admits every source`);

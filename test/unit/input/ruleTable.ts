@@ -968,7 +968,7 @@ const exposure: readonly Rule[] = [
     rule: 100,
     code: "source-range-invalid",
     path: "spec.LoadBalancerSourceRanges[0]",
-    valid: ["1.2.3.0/24", " 5.6.0.0/16", "::/0", "0.0.0.0/0", "fd00::/8"].map((range) =>
+    valid: ["1.2.3.0/24", " 5.6.0.0/16", "\u0085 1.2.3.0/24\u00a0\n", "::/0", "0.0.0.0/0", "fd00::/8"].map((range) =>
       balancer({ loadBalancerSourceRanges: [range] }),
     ),
     invalid: [
@@ -982,6 +982,7 @@ const exposure: readonly Rule[] = [
       "::ffff:1.2.3.0/120",
       "fd00::1/64",
       "1.2.3.0/+24",
+      "1.2.3.0/24\ufeff",
     ].map((range) => balancer({ loadBalancerSourceRanges: [range] })),
   },
   {
@@ -995,10 +996,10 @@ const exposure: readonly Rule[] = [
     rule: 102,
     code: "source-range-invalid",
     path: `metadata.annotations[${RANGES}]`,
-    valid: ["1.2.3.0/24,  5.6.0.0/16", "  "].map((text) =>
+    valid: ["1.2.3.0/24,  5.6.0.0/16", "  ", "\u0085"].map((text) =>
       service({ type: "LoadBalancer" }, { annotations: { [RANGES]: text } }),
     ),
-    invalid: ["foo.bar", "1.2.3.4/33", "1.2.3.0/24,"].map((text) =>
+    invalid: ["foo.bar", "1.2.3.4/33", "1.2.3.0/24,", "\ufeff1.2.3.0/24"].map((text) =>
       service({ type: "LoadBalancer" }, { annotations: { [RANGES]: text } }),
     ),
   },
