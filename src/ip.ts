@@ -97,6 +97,13 @@ export function prefixLength(cidr: string): number {
   return Number(cidr.slice(cidr.lastIndexOf("/") + 1));
 }
 
+/** The address after the network's own, which the API server takes for itself; undefined where there is none. */
+export function firstAddress(cidr: string): string | undefined {
+  const network = familyOf(cidr) === "ipv4" ? new Address4(cidr) : new Address6(cidr);
+  const first = network.startAddressExclusive().correctForm();
+  return contains(cidr, first) ? first : undefined;
+}
+
 /** Whether a canonical CIDR contains a canonical IP; never across families. */
 export function contains(cidr: string, ip: string): boolean {
   if (familyOf(cidr) !== familyOf(ip)) return false;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalCIDR, canonicalIP, contains, familyOf, isLoopback, joinAddress } from "../../src/ip.ts";
+import { canonicalCIDR, canonicalIP, contains, familyOf, firstAddress, isLoopback, joinAddress } from "../../src/ip.ts";
 
 describe("canonicalIP", () => {
   it.each([
@@ -58,6 +58,16 @@ describe("canonicalCIDR", () => {
     "%j is no CIDR",
     (text) => expect(canonicalCIDR(text)).toBeUndefined(),
   );
+});
+
+describe("firstAddress", () => {
+  it.each([
+    ["10.96.0.0/12", "10.96.0.1"],
+    ["10.0.0.7/32", undefined],
+    ["fd00::/112", "fd00::1"],
+    ["2001:db8:1:2:3:4:5:0/112", "2001:db8:1:2:3:4:5:1"],
+    ["fd00::7/128", undefined],
+  ])("of %s is %s", (cidr, first) => expect(firstAddress(cidr)).toBe(first));
 });
 
 describe("contains", () => {

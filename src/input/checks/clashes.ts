@@ -1,4 +1,4 @@
-import { canonicalIP, contains, joinAddress } from "../../ip.ts";
+import { canonicalIP, contains, firstAddress, joinAddress } from "../../ip.ts";
 import type { NodeManifest, ServiceManifest } from "../../types.ts";
 import { quote } from "../quote.ts";
 import { invalid } from "../words.ts";
@@ -75,15 +75,6 @@ const clusterIP: BundleCheck = {
     }
   },
 };
-
-/** The address after the network's own: the API server takes it for itself. */
-function firstAddress(cidr: string): string | undefined {
-  const network = cidr.slice(0, cidr.lastIndexOf("/"));
-  if (network.endsWith("::")) return `${network}1`;
-  const dot = network.lastIndexOf(".");
-  const first = `${network.slice(0, dot)}.${Number(network.slice(dot + 1)) + 1}`;
-  return network.includes(":") || !contains(cidr, first) ? undefined : first;
-}
 
 const nodePort: BundleCheck = {
   code: "node-port-taken-twice",

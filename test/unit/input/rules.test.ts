@@ -287,6 +287,8 @@ describe("rules about several objects", () => {
     const options = { serviceCIDRs: ["10.96.0.0/12"] };
     expect(codes([service({ clusterIP: "10.96.0.1" })], options)).toEqual(["cluster-ip-duplicate"]);
     expect(codes([service({ clusterIP: "10.96.0.1" }, { name: "kubernetes" })], options)).toEqual([]);
+    const long = { serviceCIDRs: ["2001:db8:1:2:3:4:5:0/112"] };
+    expect(codes([service({ clusterIP: "2001:db8:1:2:3:4:5:1" })], long)).toEqual(["cluster-ip-duplicate"]);
   });
 
   test("rule 185: an Ingress and a long port name", () => {
