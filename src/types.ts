@@ -125,12 +125,19 @@ export interface SliceEndpoint {
     readonly forZones?: readonly { readonly name: string }[];
     readonly forNodes?: readonly { readonly name: string }[];
   };
+  readonly targetRef?: {
+    readonly kind?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly uid?: string;
+  };
 }
 
 export interface SlicePort {
   readonly name: string;
   readonly protocol: "TCP" | "UDP" | "SCTP";
   readonly port?: number;
+  readonly appProtocol?: string;
 }
 
 export interface EndpointSliceManifest extends ManifestOf<"EndpointSlice"> {

@@ -131,6 +131,7 @@ function endpointOf(
     if (canonical !== undefined && familyOf(canonical) === family) addresses.push(canonical);
   }
   if (addresses.length === 0) return undefined;
+  const { namespace, name, uid } = pod.metadata;
   const { nodeName = "", hostname = "", subdomain } = pod.spec;
   const zone = zones.get(nodeName) ?? "";
   const serving = (pod.status?.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True");
@@ -145,6 +146,7 @@ function endpointOf(
     ...(nodeName === "" ? {} : { nodeName }),
     ...(zone === "" ? {} : { zone }),
     ...(hints === undefined ? {} : { hints }),
+    targetRef: { kind: "Pod", namespace, name, ...(uid === undefined ? {} : { uid }) },
   };
 }
 
@@ -167,8 +169,9 @@ function hintsOf({ metadata, spec }: ServiceManifest, zone: string, nodeName: st
 function portsOf({ spec }: ServiceManifest, pod: PodManifest): readonly SlicePort[] {
   const ports: SlicePort[] = [];
   for (const servicePort of spec.ports ?? []) {
+    const { name = "", protocol, appProtocol } = servicePort;
     const port = targetPortOf(servicePort, pod);
-    if (port !== undefined) ports.push({ name: servicePort.name ?? "", protocol: servicePort.protocol, port });
+    if (port !== undefined) ports.push({ name, protocol, port, ...(appProtocol === undefined ? {} : { appProtocol }) });
   }
   return ports;
 }

@@ -234,6 +234,18 @@ describe("slices", () => {
     expect(slicesFromPods([...pods.reverse(), service()])).toEqual(forth);
   });
 
+  test("say which Pod an endpoint is, and what is spoken on a port", () => {
+    const ports = [{ name: "http", protocol: "TCP", port: 80, appProtocol: "kubernetes.io/h2c" }] as const;
+    const plain = pod("a", "10.0.0.1");
+    const known = { ...plain, metadata: { ...plain.metadata, uid: "7d1a" } };
+    const [slice] = slicesFromPods([service({ ports }), known, pod("b", "10.0.0.2")]);
+    expect(slice?.ports).toEqual([{ name: "http", protocol: "TCP", port: 80, appProtocol: "kubernetes.io/h2c" }]);
+    expect(slice?.endpoints?.map(({ targetRef }) => targetRef)).toEqual([
+      { kind: "Pod", namespace: "default", name: "a", uid: "7d1a" },
+      { kind: "Pod", namespace: "default", name: "b" },
+    ]);
+  });
+
   test("carry the labels that join them to their Service", () => {
     const [slice] = slicesFromPods([service(), pod("a", "10.0.0.1")]);
     expect(slice?.metadata.labels).toEqual({
