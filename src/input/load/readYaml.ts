@@ -76,7 +76,8 @@ function readItems({ bytes }: Reader, range: YamlRange, items: ItemRanges, sourc
   const firstStart = items.starts[0] ?? range.end;
   const shell = bytes.toString("utf8", range.start, firstStart) + bytes.toString("utf8", items.end, range.end);
   const parsed = parseYaml(shell, 0);
-  const header = "value" in parsed ? listHeader(parsed.value) : undefined;
+  // A line `items:` may be part of a quoted text that stands at column 0; then nothing may be cut.
+  const header = "value" in parsed && !parsed.isOdd ? listHeader(parsed.value) : undefined;
   if (header === undefined) return undefined;
   const found: Items = { documents: [], diagnostics: [] };
   for (let item = 0; item < items.starts.length; item++) {

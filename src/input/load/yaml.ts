@@ -1,13 +1,6 @@
-import {
-  constructFromEvents,
-  EVENT_ID,
-  type Event,
-  getScalarValue,
-  parseEvents,
-  SCALAR_STYLE,
-  YAMLException,
-} from "js-yaml";
+import { constructFromEvents, EVENT_ID, type Event, getScalarValue, SCALAR_STYLE, YAMLException } from "js-yaml";
 import { quote, visible } from "../quote.ts";
+import { type Laid, layOut, MAX_DEPTH, writtenOffset } from "./flow.ts";
 import type { PathOffset } from "./path.ts";
 import { KUBECTL_SCHEMA, NumberRangeError } from "./scalars.ts";
 
@@ -20,29 +13,30 @@ export interface YamlProblem {
   readonly hint: string;
 }
 
-export type YamlResult = { readonly value: unknown } | { readonly problem: YamlProblem };
+/** `isOdd`: lines inside brackets or quotes stand further to the left than YAML wants them; kubectl does not mind. */
+export type YamlResult = { readonly value: unknown; readonly isOdd: boolean } | { readonly problem: YamlProblem };
 
-const MAX_DEPTH = 100;
 /** The parser puts parts of the text into its reasons. */
 const LONGEST_REASON = 160;
 const MAX_MERGE_KEYS = 10_000;
 
 /** Parses text that holds one document. Never throws, whatever the text. */
 export function parseYaml(text: string, maxAliases: number): YamlResult {
-  let events: Event[] = [];
+  let laid: Laid = { text, events: [], paddings: new Map() };
   try {
-    events = parseEvents(text, { maxDepth: MAX_DEPTH });
-    const options = { source: text, schema: KUBECTL_SCHEMA, maxTotalMergeKeys: MAX_MERGE_KEYS, maxAliases };
-    const values = constructFromEvents(events, options);
+    laid = layOut(text);
+    const options = { source: laid.text, schema: KUBECTL_SCHEMA, maxTotalMergeKeys: MAX_MERGE_KEYS, maxAliases };
+    const values = constructFromEvents(laid.events, options);
     if (values.length > 1)
       return { problem: problemAt(text, 0, "more than one document", "put --- between documents") };
     const value = values[0] ?? null;
     if (maxAliases > 0 && isCyclic(value, new Set())) {
       return { problem: problemAt(text, 0, "an alias contains itself", "write the value out", "alias-forbidden") };
     }
-    return { value };
+    return { value, isOdd: laid.text !== text };
   } catch (error) {
-    return { problem: describe(text, events, error) };
+    const problem = describe(laid.text, laid.events, error);
+    return { problem: { ...problem, column: Math.max(0, problem.column - (laid.paddings.get(problem.line) ?? 0)) } };
   }
 }
 
@@ -151,14 +145,17 @@ function syntaxHint(reason: string, text: string, offset: number): string {
 
 /** Reads the text once and then finds where paths of field names and list indices lead in it. */
 export function yamlPaths(text: string): (path: readonly (string | number)[]) => PathOffset | undefined {
-  let events: readonly Event[] | undefined;
+  let laid: Laid;
   try {
-    events = parseEvents(text, { maxDepth: MAX_DEPTH });
+    laid = layOut(text);
   } catch {
     return () => undefined;
   }
-  const known = events;
-  return (path) => follow({ events: known, at: known[0]?.type === EVENT_ID.DOCUMENT ? 1 : 0 }, text, path);
+  const { events } = laid;
+  return (path) => {
+    const found = follow({ events, at: events[0]?.type === EVENT_ID.DOCUMENT ? 1 : 0 }, laid.text, path);
+    return { ...found, offset: writtenOffset(laid, found.offset) };
+  };
 }
 
 function follow(walker: Walker, text: string, path: readonly (string | number)[]): PathOffset {

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { load } from "../../../src/input/load.ts";
+
+const read = (text: string | Uint8Array) => load(["-"], { stdin: async () => text });
+const values = async (text: string) => (await read(text)).documents.map(({ value }) => value);
+
+describe("lines far to the left", () => {
+  test.each([
+    ["a list that closes at its key", "spec:\n  ports: [\n    {port: 80}\n  ]\n", { spec: { ports: [{ port: 80 }] } }],
+    ["a mapping at column 0", "a: {\nb: c,\n d: [\n1,\n2]}\n", { a: { b: "c", d: [1, 2] } }],
+    ["a mapping in a list", "a:\n- {\n b: x\n  }\n- c\n", { a: [{ b: "x" }, "c"] }],
+    ["a text in double quotes", 'a:\n  b: "x\n\n  y\\\n  z"\n', { a: { b: "x\nyz" } }],
+    ["a text in single quotes", "a:\n  b: 'it''s\n  x'\n  c: d\n", { a: { b: "it's x", c: "d" } }],
+    ["a plain text in brackets", "a: [b\nc]\n", { a: ["b c"] }],
+    ["comments in brackets", "a: [ # }\n# ]\nb]\nc: d\n", { a: ["b"], c: "d" }],
+    ["tabs in front of lines", "a: {\n\tb: c,\n\td: e\n}\n", { a: { b: "c", d: "e" } }],
+    ["tabs between words", "a:\t{b:\tc,\td: [\te\t]}\nf:\t[g]\n", { a: { b: "c", d: ["e"] }, f: ["g"] }],
+    ["tabs inside texts", 'a:\t{b: "x\ty"}\n', { a: { b: "x\ty" } }],
+    ["a column far to the right", `${"- ".repeat(90)}${" ".repeat(300)}- [\na]\n`.replace(/^/, "a:\n"), undefined],
+    ["many lines", `a: [\n${"b,\n".repeat(5000)}]\nc: d\n`, { a: Array(5000).fill("b"), c: "d" }],
+    ["many lists", "- a: [\n]\n".repeat(100).replace(/^/, "a:\n"), { a: Array(100).fill({ a: [] }) }],
+  ])("inside brackets and quotes indentation does not matter: %s", async (_, text, expected) => {
+    const { documents, diagnostics } = await read(text);
+    expect(diagnostics).toEqual([]);
+    if (expected !== undefined) expect(documents.map(({ value }) => value)).toEqual([expected]);
+  });
+
+  test("an unclosed bracket or quote stays an error, where it was, however long the text", async () => {
+    for (const text of [
+      `a: [\n${"b,\n".repeat(50_000)}`,
+      `a: "b\n${"c\n".repeat(50_000)}`,
+      `a: 'b\n"c\n`.repeat(300),
+    ]) {
+      const { diagnostics } = await read(text);
+      expect(diagnostics.map(({ code, source }) => `${code} ${source.line}`)).toEqual(["yaml-syntax 2"]);
+    }
+  });
+
+  test("what reads as items: inside a quoted text holds no items", async () => {
+    const hidden = 'x: "a\nitems:\n- {kind: A}\nb"\nkind: List\n';
+    expect(await values(hidden)).toEqual([]);
+    expect(await values(`items : \n${hidden}`)).toEqual([]);
+  });
+
+  const wide = 'spec:\n  ports: [\n  {port: 80,\nname: "x\n  y", nodePort: 7},\n  ]\nä: [{\nb: 8}, 9]\n';
+  test.each([
+    ["spec.ports[0]", "3:3 {por"],
+    ["spec.ports[0].name", "4:1 name"],
+    ["spec.ports[0].nodePort", "5:7 node"],
+    ["ä[0].b", "8:1 b: 8"],
+    ["ä[1]", "8:8 9]"],
+  ])("YAML with lines far to the left %s", async (path, expected) => {
+    const position = (await read(wide)).locate({ file: "-", document: 0, path });
+    const line = position?.frame.find(({ number }) => number === position.line)?.text ?? "";
+    expect(`${position?.line}:${position?.column} ${line.slice((position?.column ?? 1) - 1).slice(0, 4)}`).toBe(
+      expected,
+    );
+  });
+
+  test("an error behind lines far to the left is where it is", async () => {
+    const { diagnostics } = await read("a: [\nb\n]\nc: {\nd: 1, d: 2}\n");
+    expect(diagnostics.map(({ code, source }) => `${code} ${source.line}:${source.column}`)).toEqual([
+      "duplicate-key 5:7",
+    ]);
+  });
+});
