@@ -45,18 +45,40 @@ export function identify(value: Readonly<Record<string, unknown>>): Identity {
         : `write apiVersion: ${API_VERSION[meant]}`;
     return unclear("api-version-missing", "apiVersion", found, hint);
   }
-  const meant =
-    KINDS.get(kind.toLowerCase()) ??
-    KINDS.get(`${kind.toLowerCase()}s`) ??
-    KINDS.get(kind.toLowerCase().replace(/s$/, ""));
-  if (meant === undefined || !isBuiltIn(apiVersion)) return { kind: "foreign", name: visible(kind, 63) };
+  const foreign: Identity = { kind: "foreign", name: visible(kind, 63) };
+  if (!isBuiltIn(apiVersion)) return foreign;
+  const word = kind.trim().toLowerCase();
+  const meant = KINDS.get(word) ?? KINDS.get(`${word}s`) ?? KINDS.get(word.replace(/s$/, ""));
+  const noMatch = `no matches for kind ${quote(kind)} in version ${quote(apiVersion)}`;
+  if (meant === undefined) return wholeList(value, kind, noMatch) ?? foreign;
   const expected = API_VERSION[meant];
   if (meant === kind && apiVersion === expected) return { kind: "ours", object: meant };
-  const noMatch = `no matches for kind ${quote(kind)} in version ${quote(apiVersion)}`;
-  if (meant !== kind)
-    return unclear("kind-misspelt", "kind", noMatch, `write kind: ${meant} (upper and lower case matter)`);
+  if (meant !== kind) return misspelt(noMatch, meant);
   const gone = apiVersion === "discovery.k8s.io/v1beta1" ? "; that version is no longer served since 1.25" : "";
   return unclear("api-version-wrong", "apiVersion", noMatch, `write apiVersion: ${expected}${gone}`);
+}
+
+/** A List was taken apart before; one that comes this far would silently be left out with all that it holds. */
+function wholeList({ items }: Readonly<Record<string, unknown>>, kind: string, noMatch: string): Identity | undefined {
+  const word = kind.trim().toLowerCase();
+  const of = word.replace(/lists?$/, "");
+  if (of === word) return undefined;
+  const meant = of === "" ? "List" : KINDS.has(of) ? `${KINDS.get(of)}List` : undefined;
+  if (meant === undefined) return undefined;
+  if (kind !== meant) return misspelt(noMatch, meant);
+  if (items === undefined || items === null) return undefined;
+  return Array.isArray(items)
+    ? unclear("wrong-type", "kind", `a ${kind} inside a List`, "put its items into the outer List")
+    : unclear(
+        "wrong-type",
+        "items",
+        "items: Invalid type: expected list, found something else",
+        "put - in front of each object",
+      );
+}
+
+function misspelt(noMatch: string, meant: string): Identity {
+  return unclear("kind-misspelt", "kind", noMatch, `write kind: ${meant} (upper and lower case matter)`);
 }
 
 /** A group of Kubernetes itself; the kinds of other groups may share a name with ours (a Knative Service, say). */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { load } from "../../../src/input/load.ts";
+import { validate } from "../../../src/input/validate.ts";
 
 const read = (text: string | Uint8Array) => load(["-"], { stdin: async () => text });
 const values = async (text: string) => (await read(text)).documents.map(({ value }) => value);
@@ -62,5 +63,36 @@ describe("lines far to the left", () => {
     expect(diagnostics.map(({ code, source }) => `${code} ${source.line}:${source.column}`)).toEqual([
       "duplicate-key 5:7",
     ]);
+  });
+});
+
+describe("Lists that are none", () => {
+  const codes = async (text: string) => {
+    const { documents, diagnostics } = await read(text);
+    expect(diagnostics).toEqual([]);
+    const found = validate(documents).diagnostics.filter(({ severity }) => severity === "error");
+    return found.map(({ code, source }) => `${code} ${source.path}`);
+  };
+  const service = "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 80}]}}";
+  test.each([
+    ["a dash is missing", "kind: List\nitems:\n  apiVersion: v1\n  kind: Service\n", "wrong-type items"],
+    ["a typed one without dash", `kind: ServiceList\nitems: ${service}\n`, "wrong-type items"],
+    ["items that are text", "kind: List\nitems: none\n", "wrong-type items"],
+    ["one in another", `kind: List\nitems:\n- {apiVersion: v1, kind: List, items: [${service}]}\n`, "wrong-type kind"],
+    ["in lower case", `kind: list\nitems: [${service}]\n`, "kind-misspelt kind"],
+    ["with a space", `kind: "List "\nitems: [${service}]\n`, "kind-misspelt kind"],
+    ["typed, in lower case", `kind: servicelist\nitems: [${service}]\n`, "kind-misspelt kind"],
+    ["a kind with a space", 'kind: "Service "\nmetadata: {name: a}\n', "kind-misspelt kind"],
+  ])("%s", async (_, text, expected) => {
+    expect(await codes(`apiVersion: v1\n${text}`)).toEqual([expected]);
+  });
+
+  test.each([
+    "apiVersion: v1\nkind: List\nitems:\n",
+    "apiVersion: v1\nkind: ServiceList\n",
+    "apiVersion: v1\nkind: ConfigMapList\nitems: {a: b}\n",
+    "apiVersion: example.com/v1\nkind: AllowList\nitems: {a: b}\n",
+  ])("%j holds nothing of ours", async (text) => {
+    expect(await codes(text)).toEqual([]);
   });
 });
