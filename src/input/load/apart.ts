@@ -25,10 +25,9 @@ export function listHeader(value: unknown): ListHeader | undefined {
 
 /** One item as a document of its own. */
 export function itemDocument(header: ListHeader, value: unknown, source: Source): Document {
-  if (header.kind === "List" || !isObject(value) || (value.kind !== undefined && value.apiVersion !== undefined)) {
-    return { source, value };
-  }
-  return { source, value: { apiVersion: header.apiVersion, kind: header.kind.slice(0, -"List".length), ...value } };
+  // One of the two alone is not completed: kubectl refuses it.
+  if (header.kind === "List" || !isObject(value) || value.kind || value.apiVersion) return { source, value };
+  return { source, value: { ...value, apiVersion: header.apiVersion, kind: header.kind.slice(0, -"List".length) } };
 }
 
 /** The documents that a parsed value stands for. */

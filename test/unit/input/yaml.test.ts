@@ -96,3 +96,20 @@ describe("Lists that are none", () => {
     expect(await codes(text)).toEqual([]);
   });
 });
+
+describe("items of a typed list", () => {
+  const header = "apiVersion: v1\nkind: ServiceList\nitems:\n- ";
+  test.each(["metadata: {name: a}", "{apiVersion: null, kind: '', metadata: {name: a}}"])(
+    "get kind and version when they have neither: %s",
+    async (item) => {
+      expect(await values(`${header}${item}\n`)).toEqual([
+        { apiVersion: "v1", kind: "Service", metadata: { name: "a" } },
+      ]);
+    },
+  );
+
+  test.each(["kind: Service", "apiVersion: v1"])("stay as they are when they have one of the two: %s", async (item) => {
+    const [[key = "", value = ""] = []] = [item.split(": ")];
+    expect(await values(`${header}${item}\n`)).toEqual([{ [key]: value }]);
+  });
+});
