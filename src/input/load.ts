@@ -109,9 +109,12 @@ function readText(input: InputFile, maxAliases: number): TextResult {
   const isJson = looksLikeJson(input.name, bytes);
   const invalid = encodingError(input.name, bytes, isJson);
   if (invalid !== undefined) return failed(invalid);
-  const result = isJson
-    ? readJson(input.name, bytes, keep, () => readYaml(input.name, bytes, keep, maxAliases))
-    : readYaml(input.name, bytes, keep, maxAliases);
+  const asYaml = () => readYaml(input.name, bytes, keep, maxAliases);
+  const afterAll = () => {
+    const odd = encodingError(input.name, bytes, false);
+    return odd === undefined ? asYaml() : failed(odd);
+  };
+  const result = isJson ? readJson(input.name, bytes, keep, afterAll) : asYaml();
   if (result.documents.length === 0 && result.diagnostics.length === 0 && result.record.documents.length === 0) {
     return failed(emptyInput(input));
   }

@@ -50,6 +50,11 @@ type Fail = (code: string, offset: number, message: string, hint: string) => Dia
 function controlCharacter(bytes: Buffer, fail: Fail): Diagnostic | undefined {
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] ?? 0;
+    if (byte >= 128) {
+      const name = byte === 0xc2 || byte === 0xe2 || byte === 0xef ? unwanted(bytes, at) : undefined;
+      if (name === undefined) continue;
+      return fail("control-character", at, `the file holds a ${name}`, "remove it; lines end with LF or CRLF");
+    }
     if (byte >= 32 ? byte !== 127 : byte === 10 || byte === 9) continue;
     // A carriage return alone ends a line for some parsers and not for others: two readers, two manifests.
     if (byte === 13 && bytes[at + 1] === 10) continue;
@@ -57,6 +62,16 @@ function controlCharacter(bytes: Buffer, fail: Fail): Diagnostic | undefined {
       byte === 13 ? "carriage return without line feed" : `control character 0x${byte.toString(16).padStart(2, "0")}`;
     return fail("control-character", at, `the file holds a ${name}`, "remove it; lines end with LF or CRLF");
   }
+  return undefined;
+}
+
+/** Characters that end a line for kubectl and not for the parser here, so that a comment could hide fields, and such that kubectl refuses. */
+function unwanted(bytes: Buffer, at: number): string | undefined {
+  const [first, second = 0, third = 0] = bytes.subarray(at, at + 3);
+  if (first === 0xc2 && second <= 0x9f) return `control character U+00${second.toString(16).toUpperCase()}`;
+  if (first === 0xe2 && second === 0x80 && third === 0xa8) return "line separator U+2028";
+  if (first === 0xe2 && second === 0x80 && third === 0xa9) return "paragraph separator U+2029";
+  if (first === 0xef && second === 0xbf && third >= 0xbe) return `noncharacter U+FFF${third === 0xbe ? "E" : "F"}`;
   return undefined;
 }
 

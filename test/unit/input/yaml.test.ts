@@ -113,3 +113,22 @@ describe("items of a typed list", () => {
     expect(await values(`${header}${item}\n`)).toEqual([{ [key]: value }]);
   });
 });
+
+describe("characters that two readers read differently", () => {
+  const hex = (code: number) => `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  test.each([0x80, 0x85, 0x9f, 0x2028, 0x2029, 0xfffe, 0xffff])("%d is refused in YAML", async (code) => {
+    for (const text of [`a: b # ü${String.fromCharCode(code)}\n`, `{a: b, # ü${String.fromCharCode(code)}\nc: d}\n`]) {
+      const [found] = (await read(text)).diagnostics;
+      expect(found).toMatchObject({ code: "control-character", source: { line: 1, column: text.indexOf("ü") + 2 } });
+      expect(found?.message).toContain(hex(code));
+    }
+    const escaped = `a: "\\u${code.toString(16).padStart(4, "0")}"\n`;
+    expect(await values(escaped)).toEqual([{ a: String.fromCharCode(code) }]);
+  });
+
+  test("JSON may hold them, and their neighbours are letters and signs", async () => {
+    expect(await values('{"a":"\u2028\u0085"}')).toEqual([{ a: "\u2028\u0085" }]);
+    const text = "\u00a0\u00bf\u2027\u202f\ufffd\uff01é€";
+    expect(await values(`a: x${text}x\n`)).toEqual([{ a: `x${text}x` }]);
+  });
+});
