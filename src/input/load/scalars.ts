@@ -36,6 +36,17 @@ function integerOf(match: RegExpExecArray): number {
   return sign === "-" ? 0 - magnitude : magnitude;
 }
 
+/**
+ * Whether kubectl reads this large number as one. What fits neither 64 bits nor a float is text: a commit's hash may well
+ * look like 1234e5678, and an address like 0xAb58…
+ */
+function fitsKubectl(plain: string, value: number): boolean {
+  const [, sign = "", digits] = /^([-+]?)(0[xXbBoO].*)$/.exec(plain) ?? [];
+  if (digits === undefined) return Number.isFinite(Number(plain)) && Number.isFinite(value);
+  const magnitude = BigInt(digits);
+  return magnitude < (sign === "" ? 2n ** 64n : sign === "-" ? 2n ** 63n + 1n : 2n ** 63n);
+}
+
 /** The number that a plain scalar stands for, or undefined when it is text. Throws NumberRangeError. */
 export function numberOf(source: string): number | undefined {
   if (NOT_FINITE.test(source)) throw new NumberRangeError(source);
@@ -43,8 +54,9 @@ export function numberOf(source: string): number | undefined {
   const plain = source.startsWith(".") || !source.includes("_") ? source : source.replaceAll("_", "");
   const integer = INTEGER.exec(plain);
   const value = integer !== null ? integerOf(integer) : FLOAT.test(plain) ? Number(plain) : undefined;
-  if (value !== undefined && !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) throw new NumberRangeError(source);
-  return value;
+  if (value === undefined || Math.abs(value) <= Number.MAX_SAFE_INTEGER) return value;
+  if (!fitsKubectl(plain, value)) return undefined;
+  throw new NumberRangeError(source);
 }
 
 const nullTag = defineScalarTag("tag:yaml.org,2002:null", {
