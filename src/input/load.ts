@@ -118,7 +118,9 @@ function readText(input: InputFile, maxAliases: number): TextResult {
   if (result.documents.length === 0 && result.diagnostics.length === 0 && result.record.documents.length === 0) {
     return failed(emptyInput(input));
   }
-  return withShapeErrors(result, mayHoldProto(bytes));
+  const shaped = withShapeErrors(result, mayHoldProto(bytes));
+  const isAllNull = shaped.documents.length + shaped.diagnostics.length < Math.min(1, result.documents.length);
+  return isAllNull ? failed(emptyInput(input)) : shaped;
 }
 
 const WHITE_SPACE = new Set([9, 10, 13, 32]);
@@ -156,6 +158,8 @@ function withShapeErrors(result: TextResult, searchProto: boolean): TextResult {
     const path = searchProto ? protoPath(document.value) : undefined;
     if (path !== undefined) diagnostics.push(protoKey({ ...document.source, path }));
     else if (isObject(document.value)) documents.push(document);
+    // What a template leaves when there is nothing to write; kubectl passes over it too.
+    else if (document.value === null && document.source.item === undefined) continue;
     else diagnostics.push(notAnObject(document));
   }
   return { documents, diagnostics, record: result.record };

@@ -25,7 +25,8 @@ export function readYaml(file: string, bytes: Buffer, keep: Buffer | undefined, 
   for (const range of documents) readRange(reader, range);
   if (problem !== undefined) {
     const source: Source = { file, document: documents.length, ...positionAt(bytes, problem.offset) };
-    reader.diagnostics.push(problem.kind === "separator" ? badSeparator(source) : directive(source));
+    const describe = { separator: badSeparator, "behind-end": behindEnd, directive }[problem.kind];
+    reader.diagnostics.push(describe(source));
   }
   const record = { name: file, format: "yaml", documents: reader.ranges, bytes: keep } as const;
   return { documents: reader.documents, diagnostics: reader.diagnostics, record };
@@ -34,6 +35,11 @@ export function readYaml(file: string, bytes: Buffer, keep: Buffer | undefined, 
 function badSeparator(source: Source): Diagnostic {
   const message = "a line that starts with --- or ... may hold nothing else but a comment";
   return textError("separator-junk", source, message, "put what follows on a line of its own");
+}
+
+function behindEnd(source: Source): Diagnostic {
+  const message = "kubectl reads nothing behind a line with ... until the next ---";
+  return textError("separator-junk", source, message, "write --- instead of ..., or in front of what follows");
 }
 
 function directive(source: Source): Diagnostic {

@@ -21,7 +21,7 @@ export interface YamlRange {
 
 /** A line that is not where it may be. */
 export interface SplitProblem {
-  readonly kind: "separator" | "directive";
+  readonly kind: "separator" | "behind-end" | "directive";
   readonly offset: number;
 }
 
@@ -131,20 +131,25 @@ export function splitYaml(bytes: Buffer): SplitResult {
   const close = (end: number) => {
     if (!draft.isEmpty) documents.push(draft.finish(end));
   };
+  let hasEnded = false;
   for (let at = 0, line = 1; at < bytes.length; line++) {
     const lineStart = at;
     while (at < bytes.length && bytes[at] !== LF) at++;
     const next = at + 1;
     const marker = separatorAt(bytes, lineStart);
     if (marker !== undefined) {
-      if (!restIsComment(bytes, lineStart + 3, at))
+      // At the very start kubectl cuts nothing off, and YAML wants a space in front of a comment.
+      const isText = lineStart === 0 && bytes[3] === HASH;
+      if (isText || !restIsComment(bytes, lineStart + 3, at))
         return { documents, problem: { kind: "separator", offset: lineStart } };
       close(lineStart);
+      hasEnded = marker === "end";
       draft = new Draft(bytes, next, line + 1);
     } else if (bytes[lineStart] === PERCENT && draft.isEmpty) {
       return { documents, problem: { kind: "directive", offset: lineStart } };
     } else {
       draft.addLine(lineStart, at, line);
+      if (hasEnded && !draft.isEmpty) return { documents, problem: { kind: "behind-end", offset: lineStart } };
     }
     at = next;
   }

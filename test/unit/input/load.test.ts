@@ -15,7 +15,11 @@ const sources = async (text: string) =>
 
 describe("documents", () => {
   test.each([
-    ["YAML, several", "a: 1\n---\nb: 2\n--- # comment\nc: 3\n...\nd: 4\n", [{ a: 1 }, { b: 2 }, { c: 3 }, { d: 4 }]],
+    [
+      "YAML, several",
+      "a: 1\n---\nb: 2\n--- # comment\nc: 3\n...\n---\nd: 4\n",
+      [{ a: 1 }, { b: 2 }, { c: 3 }, { d: 4 }],
+    ],
     ["empty ones between", "---\n# nothing\n---\na: 1\n---\n---\n", [{ a: 1 }]],
     ["CRLF", "a: 1\r\n---\r\nb: |\r\n  x\r\n", [{ a: 1 }, { b: "x\n" }]],
     ["byte order mark", "\ufeffa: 1\n", [{ a: 1 }]],

@@ -132,3 +132,24 @@ describe("characters that two readers read differently", () => {
     expect(await values(`a: x${text}x\n`)).toEqual([{ a: `x${text}x` }]);
   });
 });
+
+describe("between documents", () => {
+  test.each(["null\n---\na: 1\n", "a: 1\n---\n~ # nothing\n", "a: 1\n...\n# end\n", "a: 1\n---#x\n"])(
+    "%j is one object",
+    async (text) => {
+      const { documents, diagnostics } = await read(text);
+      expect([documents.map(({ value }) => value), diagnostics]).toEqual([[{ a: 1 }], []]);
+    },
+  );
+
+  test.each([
+    ["null\n", "input-empty 1"],
+    ["a: 1\n...\n# x\nb: 2\n", "separator-junk 4"],
+    ["...\nb: 2\n", "separator-junk 2"],
+    ["---#x\na: 1\n", "separator-junk 1"],
+    ["kind: List\nitems: [null]\n", "document-not-object 2"],
+  ])("%j is not what kubectl reads", async (text, expected) => {
+    const { diagnostics } = await read(text);
+    expect(diagnostics.map(({ code, source }) => `${code} ${source.line}`)).toEqual([expected]);
+  });
+});
