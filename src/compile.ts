@@ -23,6 +23,7 @@ import type {
  * the traffic comes before one that would refuse it.
  */
 export function compile(servicePorts: readonly ServicePort[], options: CompileOptions): Ruleset {
+  const offered: Dispatch[] = [];
   const dispatch: Dispatch[] = [];
   const chains: Chain[] = [];
   const healthChecks: HealthCheck[] = [];
@@ -32,13 +33,16 @@ export function compile(servicePorts: readonly ServicePort[], options: CompileOp
   for (const servicePort of servicePorts) {
     const origin: Origin = { source: servicePort.source, servicePort: servicePort.name };
     endpointCount += servicePort.endpoints.all.length;
-    const own = dispatchesOf(servicePort, origin, options).filter((one) => isFirst(claimed, claimOf(one)));
+    const all = dispatchesOf(servicePort, origin, options);
+    const own = all.filter((one) => isFirst(claimed, claimOf(one)));
+    offered.push(...all);
     dispatch.push(...own);
     chains.push(...reachable(own, chainsOf(servicePort, origin, options.localDetector)));
     if (servicePort.healthCheckNodePort !== 0) healthChecks.push({ port: servicePort.healthCheckNodePort, origin });
   }
   const masqueradeClusterIP = options.masqueradeAll ? [] : notFromPods(options.localDetector);
-  return { family: options.family, dispatch, chains, healthChecks, masqueradeClusterIP, endpointCount };
+  const firewalled = firewalledOf(offered, dispatch);
+  return { family: options.family, dispatch, firewalled, chains, healthChecks, masqueradeClusterIP, endpointCount };
 }
 
 function isFirst(claimed: Set<string>, claim: string): boolean {
@@ -47,8 +51,24 @@ function isFirst(claimed: Set<string>, claim: string): boolean {
 }
 
 function claimOf({ destination, protocol, port, verdict }: Dispatch): string {
-  const where = destination.kind === "nodePort" ? "" : destination.ip;
-  return `${where} ${protocol} ${port} ${verdict.kind === "goto"}`;
+  return `${addressOf({ destination, protocol, port })} ${verdict.kind === "goto"}`;
+}
+
+function addressOf({ destination, protocol, port }: Pick<Dispatch, "destination" | "protocol" | "port">): string {
+  return `${destination.kind === "nodePort" ? "" : destination.ip} ${protocol} ${port}`;
+}
+
+/**
+ * kube-proxy's nftables mode knows the ranges of a load balancer's address by the address alone, so they hold for the
+ * traffic of an equal external IP, too. Of several the ranges of the Service that has the traffic come first.
+ */
+function firewalledOf(offered: readonly Dispatch[], owners: readonly Dispatch[]): readonly Dispatch[] {
+  const firewalled = new Map<string, Dispatch>();
+  for (const one of [...owners.filter(({ verdict }) => verdict.kind === "goto"), ...offered]) {
+    const address = addressOf(one);
+    if (one.allowFrom !== undefined && !firewalled.has(address)) firewalled.set(address, one);
+  }
+  return [...firewalled.values()];
 }
 
 /** The chains that some dispatch leads to; another ServicePort may have claimed all that led to the others. */

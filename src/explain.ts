@@ -96,7 +96,7 @@ function admits({ packet }: Walk, { allowFrom }: Dispatch): boolean {
 /** nftables drops disallowed sources first; iptables leaves them untranslated and drops them in the filter table. */
 function refusedSource(walk: Walk): Fate | undefined {
   if (walk.backend !== "nftables") return undefined;
-  const dispatch = walk.ruleset.dispatch.find((one) => isForAddress(walk, one) && !admits(walk, one));
+  const dispatch = walk.ruleset.firewalled.find((one) => isForAddress(walk, one) && !admits(walk, one));
   return dispatch === undefined ? undefined : dropped(walk, dispatch, "its source is in none of the source ranges");
 }
 

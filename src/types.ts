@@ -368,6 +368,8 @@ export interface HealthCheck {
 export interface Ruleset {
   readonly family: Family;
   readonly dispatch: readonly Dispatch[];
+  /** One for each address and port whose sources are asked for before anything is translated, whoever has it (nftables). */
+  readonly firewalled: readonly Dispatch[];
   readonly chains: readonly Chain[];
   readonly healthChecks: readonly HealthCheck[];
   /** ClusterIP traffic is masqueraded when all these match; undefined: never; []: always. */

@@ -93,6 +93,31 @@ describe("source ranges", () => {
       "loadBalancerIP 198.51.100.1:80 → external from 192.168.0.0/24 198.51.100.1/32",
     );
   });
+
+  const web = (name: string, clusterIP: string, spec: Partial<ServiceSpec>) =>
+    service(name, { type: "LoadBalancer", clusterIP, ...spec }, ["198.51.100.1"]);
+  const firewalled = (...manifests: readonly Manifest[]) =>
+    rulesetOf(manifests).firewalled.map((one) => `${one.origin.servicePort.text} ${words(one)}`);
+
+  it("are kept where the address is claimed as an external IP", () => {
+    const manifest = web("ns/a", "172.30.0.1", {
+      loadBalancerSourceRanges: ["203.0.113.0/25"],
+      externalIPs: ["198.51.100.1"],
+    });
+    const ruleset = rulesetOf([manifest, slice("ns/a", ["10.180.1.1"])]);
+    expect(ruleset.dispatch.map(words)).toContain("externalIP 198.51.100.1:80 → external");
+    expect(ruleset.firewalled.map(words)).toEqual(["loadBalancerIP 198.51.100.1:80 → external from 203.0.113.0/25"]);
+  });
+
+  it("are asked for once at each address: those of the Service that has the traffic", () => {
+    expect(
+      firewalled(
+        web("ns/a", "172.30.0.1", { loadBalancerSourceRanges: ["203.0.113.0/25"] }),
+        web("ns/b", "172.30.0.2", { loadBalancerSourceRanges: ["192.0.2.0/24"] }),
+        slice("ns/b", ["10.180.1.1"]),
+      ),
+    ).toEqual(["ns/b loadBalancerIP 198.51.100.1:80 → external from 192.0.2.0/24"]);
+  });
 });
 
 describe("chains", () => {

@@ -54,7 +54,8 @@ export function render(ruleset: Ruleset, options: RenderOptions): readonly Table
   };
   const targets = targetsOf(ruleset);
   writeHairpins(writing, ruleset);
-  for (const dispatch of ruleset.dispatch) writeDispatch(writing, ruleset, targets, dispatch);
+  for (const dispatch of ruleset.firewalled) writeFirewall(writing, ruleset, dispatch);
+  for (const dispatch of ruleset.dispatch) writeDispatch(writing, targets, dispatch);
   const objects = new Map<string, TableObject>();
   for (const { kind, name, declaration, comment: holds } of declared) {
     objects.set(name, { kind, name, declaration, comment: holds, elements: elementsOf(writing, name) });
@@ -133,25 +134,27 @@ function writeHairpins(writing: Writing, { chains }: Ruleset): void {
 
 // ── Dispatch ─────────────────────────────────────────────────────────────────────────────────────
 
-function writeDispatch(
-  writing: Writing,
-  { family }: Ruleset,
-  targets: (id: ChainId) => Target,
-  dispatch: Dispatch,
-): void {
+function frontendOf({ destination, protocol, port }: Dispatch): string {
+  return destination.kind === "nodePort" ? `${protocol} . ${port}` : `${destination.ip} . ${protocol} . ${port}`;
+}
+
+function writeFirewall(writing: Writing, { family }: Ruleset, dispatch: Dispatch): void {
+  const { origin, allowFrom = [] } = dispatch;
+  const frontend = frontendOf(dispatch);
+  putNoted(writing, "firewalled-services", frontend, "", origin);
+  for (const cidr of withoutCovered(family, allowFrom)) {
+    put(writing, "allowed-sources", `${frontend} . ${cidrText(writing.words, cidr)}`, "", origin);
+  }
+}
+
+function writeDispatch(writing: Writing, targets: (id: ChainId) => Target, dispatch: Dispatch): void {
   const { destination, protocol, port, verdict, origin } = dispatch;
   const isNodePort = destination.kind === "nodePort";
   if (destination.kind === "clusterIP") put(writing, "cluster-ips", destination.ip, "", origin);
-  const frontend = isNodePort ? `${protocol} . ${port}` : `${destination.ip} . ${protocol} . ${port}`;
+  const frontend = frontendOf(dispatch);
   const refusal = verdict.kind === "reject" ? `goto ${REFUSE}` : "drop";
   if (verdict.kind !== "goto" || dispatch.otherwise === "drop") {
     putNoted(writing, isNodePort ? "no-endpoint-nodeports" : "no-endpoint-services", frontend, refusal, origin);
-  }
-  if (dispatch.allowFrom !== undefined) {
-    putNoted(writing, "firewalled-services", frontend, "", origin);
-    for (const cidr of withoutCovered(family, dispatch.allowFrom)) {
-      put(writing, "allowed-sources", `${frontend} . ${cidrText(writing.words, cidr)}`, "", origin);
-    }
   }
   if (verdict.kind !== "goto") return;
   const target = targets(verdict.chain);
