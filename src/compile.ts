@@ -19,54 +19,81 @@ import type {
 /**
  * Every traffic-policy decision, made once for both backends (kube-proxy decides the same twice, in the
  * syncProxyRules of each of its modes): what is dispatched where, what is refused or dropped, what is masqueraded.
- * Of two ServicePorts that claim one destination, port and protocol, the first by name has it; one that can serve
- * the traffic comes before one that would refuse it.
+ * What several claim goes to one of them, see `ownersOf`.
  */
 export function compile(servicePorts: readonly ServicePort[], options: CompileOptions): Ruleset {
-  const offered: Dispatch[] = [];
-  const dispatch: Dispatch[] = [];
+  const offers = servicePorts.map((servicePort) => {
+    const origin: Origin = { source: servicePort.source, servicePort: servicePort.name };
+    return { servicePort, origin, dispatches: dispatchesOf(servicePort, origin, options) };
+  });
+  const offered = offers.flatMap(({ dispatches }) => dispatches);
+  const owners = ownersOf(offered);
+  const owns = (one: Dispatch) => owners.get(claimOf(one)) === one;
   const chains: Chain[] = [];
   const healthChecks: HealthCheck[] = [];
-  const claimed = new Set<string>();
   let endpointCount = 0;
-
-  for (const servicePort of servicePorts) {
-    const origin: Origin = { source: servicePort.source, servicePort: servicePort.name };
+  for (const { servicePort, origin, dispatches } of offers) {
     endpointCount += servicePort.endpoints.all.length;
-    const all = dispatchesOf(servicePort, origin, options);
-    const own = all.filter((one) => isFirst(claimed, claimOf(one)));
-    offered.push(...all);
-    dispatch.push(...own);
-    chains.push(...reachable(own, chainsOf(servicePort, origin, options.localDetector)));
+    chains.push(...reachable(dispatches.filter(owns), chainsOf(servicePort, origin, options.localDetector)));
     if (servicePort.healthCheckNodePort !== 0) healthChecks.push({ port: servicePort.healthCheckNodePort, origin });
   }
-  const masqueradeClusterIP = options.masqueradeAll ? [] : notFromPods(options.localDetector);
-  const firewalled = firewalledOf(offered, dispatch);
-  return { family: options.family, dispatch, firewalled, chains, healthChecks, masqueradeClusterIP, endpointCount };
+  return {
+    family: options.family,
+    dispatch: offered.filter(owns),
+    firewalled: firewalledOf(offered, owners),
+    chains,
+    healthChecks,
+    masqueradeClusterIP: options.masqueradeAll ? [] : notFromPods(options.localDetector),
+    endpointCount,
+  };
 }
 
-function isFirst(claimed: Set<string>, claim: string): boolean {
-  const before = claimed.size;
-  return claimed.add(claim).size > before;
+// ── Who has what several claim ───────────────────────────────────────────────────────────────────
+
+/** In the order in which kube-proxy writes the rules of one ServicePort. */
+const PRECEDENCE = ["clusterIP", "externalIP", "loadBalancerIP", "nodePort"] as const;
+
+/**
+ * Of dispatches with one address, protocol and port a cluster IP has it alone, with or without endpoints: whoever may
+ * write externalIPs could else take another Service's traffic (CVE-2020-8554). Otherwise one that can serve the traffic
+ * comes before one that would refuse it, then an external IP before a load balancer's, then the first by name.
+ */
+function ownersOf(offered: readonly Dispatch[]): ReadonlyMap<string, Dispatch> {
+  const owners = new Map<string, Dispatch>();
+  for (const kind of PRECEDENCE) {
+    for (const one of offered) {
+      if (one.destination.kind !== kind) continue;
+      const claims = kind === "clusterIP" ? CLAIMS.map((serves) => `${addressOf(one)} ${serves}`) : [claimOf(one)];
+      for (const claim of claims) if (!owners.has(claim)) owners.set(claim, one);
+    }
+  }
+  return owners;
 }
 
-function claimOf({ destination, protocol, port, verdict }: Dispatch): string {
-  return `${addressOf({ destination, protocol, port })} ${verdict.kind === "goto"}`;
+/** Whether the traffic is served or refused there; the two are told apart. */
+const CLAIMS = [true, false] as const;
+
+function claimOf(dispatch: Dispatch): string {
+  return `${addressOf(dispatch)} ${dispatch.verdict.kind === "goto"}`;
 }
 
-function addressOf({ destination, protocol, port }: Pick<Dispatch, "destination" | "protocol" | "port">): string {
+function addressOf({ destination, protocol, port }: Dispatch): string {
   return `${destination.kind === "nodePort" ? "" : destination.ip} ${protocol} ${port}`;
 }
 
 /**
  * kube-proxy's nftables mode knows the ranges of a load balancer's address by the address alone, so they hold for the
- * traffic of an equal external IP, too. Of several the ranges of the Service that has the traffic come first.
+ * traffic of an equal external IP, too; but not for another Service's cluster IP. Of several, those of the Service
+ * that has the traffic come first.
  */
-function firewalledOf(offered: readonly Dispatch[], owners: readonly Dispatch[]): readonly Dispatch[] {
+function firewalledOf(offered: readonly Dispatch[], owners: ReadonlyMap<string, Dispatch>): readonly Dispatch[] {
   const firewalled = new Map<string, Dispatch>();
-  for (const one of [...owners.filter(({ verdict }) => verdict.kind === "goto"), ...offered]) {
+  for (const one of offered) {
+    if (one.allowFrom === undefined) continue;
     const address = addressOf(one);
-    if (one.allowFrom !== undefined && !firewalled.has(address)) firewalled.set(address, one);
+    const owner = owners.get(`${address} true`) ?? owners.get(`${address} false`);
+    if (owner?.destination.kind === "clusterIP" && owner.origin !== one.origin) continue;
+    if (owner === one || !firewalled.has(address)) firewalled.set(address, one);
   }
   return [...firewalled.values()];
 }

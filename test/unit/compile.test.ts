@@ -166,14 +166,49 @@ describe("chains", () => {
   });
 });
 
-describe("the rest", () => {
-  it("of two that claim one destination the first by name has it", () => {
-    const claim = (name: string, clusterIP: string) => service(name, { clusterIP, externalIPs: ["192.168.99.1"] });
-    const ruleset = rulesetOf([claim("ns/b", "172.30.0.2"), claim("ns/a", "172.30.0.1")]);
-    const owners = ruleset.dispatch.filter(({ destination }) => destination.kind === "externalIP");
-    expect(owners.map(({ origin }) => origin.servicePort.text)).toEqual(["ns/a"]);
+describe("what two claim", () => {
+  const IP = "192.168.99.1";
+  const plain = (name: string) => service(name, { clusterIP: IP });
+  const external = (name: string) => service(name, { clusterIP: "172.30.0.2", externalIPs: [IP] });
+  const balanced = (name: string, spec: Partial<ServiceSpec> = {}) =>
+    service(name, { clusterIP: "172.30.0.3", ...spec }, [IP]);
+  const claimants = (manifests: readonly Manifest[], verdict: string) =>
+    rulesetOf(manifests)
+      .dispatch.filter(
+        ({ destination, verdict: { kind } }) => "ip" in destination && destination.ip === IP && kind === verdict,
+      )
+      .map(({ origin }) => origin.servicePort.text);
+  const served = (name: string) => slice(name, ["10.180.1.1"]);
+
+  it.each<[string, readonly Manifest[], string]>([
+    ["a cluster IP before an external IP", [external("ns/a"), plain("ns/b")], "ns/b"],
+    ["a cluster IP before a load balancer's", [balanced("ns/a"), plain("ns/b")], "ns/b"],
+    ["an external IP before a load balancer's", [balanced("ns/a"), external("ns/b")], "ns/b"],
+    ["of one kind the first by name", [external("ns/b"), external("ns/a")], "ns/a"],
+  ])("%s", (_, manifests, owner) => {
+    const all = [...manifests, served("ns/a"), served("ns/b")];
+    expect(claimants(all, "goto")).toEqual([owner]);
+    expect(claimants(manifests, "reject")).toEqual([owner]);
   });
 
+  it("a cluster IP without endpoints is refused, whoever would serve it", () => {
+    const all = [external("ns/a"), plain("ns/b"), served("ns/a")];
+    expect(claimants(all, "goto")).toEqual([]);
+    expect(claimants(all, "reject")).toEqual(["ns/b"]);
+  });
+
+  it("others are served by the one that can", () => {
+    expect(claimants([external("ns/a"), balanced("ns/b"), served("ns/b")], "goto")).toEqual(["ns/b"]);
+  });
+
+  it("source ranges keep nobody from another Service's cluster IP", () => {
+    const ranges = { loadBalancerSourceRanges: ["203.0.113.0/25"] };
+    expect(rulesetOf([balanced("ns/a", ranges), plain("ns/b")]).firewalled).toEqual([]);
+    expect(rulesetOf([balanced("ns/a", ranges), external("ns/b")]).firewalled).toHaveLength(1);
+  });
+});
+
+describe("the rest", () => {
   it("lets health checks in and counts every endpoint", () => {
     const spec = {
       type: "LoadBalancer",

@@ -132,7 +132,7 @@ const addressShared: BundleCheck = {
   severity: "warning",
   title: "Two Services claim the same address, port and protocol",
   paragraph:
-    "External and load-balancer addresses may be shared, as long as the ports differ. For one port it is undefined which Service gets the traffic.",
+    "External and load-balancer addresses may be shared, as long as the ports differ. For one port kube-proxy leaves it open which Service gets the traffic. Here a cluster IP always keeps it; else a Service that has endpoints comes before one that has none, an external IP before a load balancer's address, and then the first by namespace and name.",
   hint: "give one of the Services another port or address",
   bad: both(
     service(`spec:\n  type: LoadBalancer\n  loadBalancerIP: 203.0.113.9${port}`),
