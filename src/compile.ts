@@ -173,14 +173,14 @@ function hostCIDR(ip: string): string {
 
 // ── What happens there ───────────────────────────────────────────────────────────────────────────
 
+/** Those that could be needed; `reachable` knows which of them are. */
 function chainsOf(servicePort: ServicePort, origin: Origin, detector: LocalDetector): readonly Chain[] {
-  const { endpoints, name, externalIPs, loadBalancerVIPs, nodePort } = servicePort;
+  const { endpoints, name } = servicePort;
   const chains: Chain[] = [];
   const add = (role: ChainRole, rules: readonly Rule[]) =>
     chains.push({ id: { role, servicePort: name }, rules, origin });
 
-  const externallyAccessible = nodePort !== 0 || loadBalancerVIPs.length > 0 || externalIPs.length > 0;
-  if (endpoints.hasAny && externallyAccessible) add("external", externalRules(servicePort, detector));
+  if (endpoints.hasAny) add("external", externalRules(servicePort, detector));
   for (const role of ["cluster", "local"] as const) {
     if (endpoints[role].length === 0) continue;
     const { affinitySeconds } = servicePort;
