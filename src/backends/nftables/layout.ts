@@ -80,7 +80,7 @@ export function declaredObjects(words: FamilyWords, options: RenderOptions): rea
         "Endpoints by NodePort and index; those on this node again from index 32768",
       ),
     ]),
-    map("stamp", "type mark : mark", "Hash of all the rest (1, 2) and the next endpoint number for affinity (3)"),
+    map("stamp", "type mark : mark", "Next endpoint number for affinity (3) and a hash of all the rest (4, 5)"),
   ];
 }
 

@@ -5,12 +5,15 @@ import { mark } from "./words.ts";
  * The stamp: a map of three numbers that goes with every change. Two are a hash of all else in the table, so that
  * one cheap listing tells whether the table is the one that was written last; the third is the next endpoint
  * number for session affinity. Elements that packets write are no part of it.
+ *
+ * Another way to hash takes other keys for its numbers: a stamp of the former is then none, which leads to one run
+ * that looks at everything. Keys 1 and 2 are used up.
  */
 
 export const STAMP = "stamp";
 
-const FIRST_HASH = mark(1);
-const SECOND_HASH = mark(2);
+const FIRST_HASH = mark(4);
+const SECOND_HASH = mark(5);
 const NEXT_ENDPOINT = mark(3);
 
 /** The table with the stamp that fits it. */
@@ -68,34 +71,60 @@ function stampElement({ objects }: Table, key: string): string | undefined {
 
 /** Sums of hashes, so that the order of elements and objects is of no account; that of rules is. */
 function hashOf({ objects }: Table): readonly [number, number] {
-  const sum: Sum = [0, 0];
+  const sum: Pair = [0, 0];
   for (const object of objects.values()) {
     if (object.name === STAMP) continue;
     if ("elements" in object) addElements(sum, object);
-    else addText(sum, `${object.name}\n${object.lines.map(({ text }) => text).join("\n")}`, 0);
+    else addText(sum, `${object.name}\n${object.lines.map(({ text }) => text).join("\n")}`);
   }
   return [sum[0] >>> 0, sum[1] >>> 0];
 }
 
-type Sum = [number, number];
+/** Two numbers of 32 bits. */
+type Pair = [number, number];
 
-function addElements(sum: Sum, object: Extract<TableObject, { kind: "set" | "map" }>): void {
-  addText(sum, `${object.name}\n${object.declaration}`, 0);
-  const seed = hash(object.name, 0);
-  for (const { key, value } of object.elements.values()) addText(sum, value, hash(key, seed));
+function addElements(sum: Pair, object: Extract<TableObject, { kind: "set" | "map" }>): void {
+  addText(sum, `${object.name}\n${object.declaration}`);
+  const start: Pair = [...START];
+  absorb(start, object.name);
+  const state: Pair = [0, 0];
+  for (const { key, value } of object.elements.values()) {
+    state[0] = start[0];
+    state[1] = start[1];
+    absorb(state, key);
+    absorb(state, value);
+    add(sum, state);
+  }
 }
 
-function addText(sum: Sum, text: string, seed: number): void {
-  const one = hash(text, seed);
-  sum[0] = (sum[0] + mixed(one ^ 0x2545_f491)) | 0;
-  sum[1] = (sum[1] + mixed(Math.imul(one, 0x9e37_79b1) + seed)) | 0;
+function addText(sum: Pair, text: string): void {
+  const state: Pair = [...START];
+  absorb(state, text);
+  add(sum, state);
 }
 
-/** FNV-1a over UTF-16 units. */
-function hash(text: string, seed: number): number {
-  let state = seed ^ 0x811c_9dc5;
-  for (let index = 0; index < text.length; index++) state = Math.imul(state ^ text.charCodeAt(index), 0x0100_0193);
-  return state;
+function add(sum: Pair, [first, second]: Readonly<Pair>): void {
+  sum[0] = (sum[0] + mixed(first)) | 0;
+  sum[1] = (sum[1] + mixed(second)) | 0;
+}
+
+const START: Readonly<Pair> = [0x2545_f491, 0x6c07_8965];
+
+/**
+ * Two hashes in one pass over the UTF-16 units. They differ in rotation, multiplier and how a unit comes in, so that
+ * texts which are equal to one are not to the other. Rotation lets high bits act on low ones, which a product alone
+ * never does. The length ends a text, so that a key and its value cannot be cut in two ways.
+ */
+function absorb(state: Pair, text: string): void {
+  let first = state[0];
+  let second = state[1];
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    first = Math.imul(((first << 13) | (first >>> 19)) ^ unit, 0x9e37_79b1);
+    second = Math.imul(((second << 7) | (second >>> 25)) + unit, 0x85eb_ca77);
+  }
+  state[0] = first ^ text.length;
+  state[1] = (second + text.length) | 0;
 }
 
 /** The finalizer of MurmurHash3: spreads every bit, so that sums do not cancel out. */

@@ -283,7 +283,7 @@ describe("there is no short way", () => {
 
   it("when the kernel holds another stamp, or no table", async () => {
     const before = kernels.ipv4;
-    kernels.ipv4 = runNft(before, "delete element ip svctables stamp { 0x00000001 }\n");
+    kernels.ipv4 = runNft(before, "delete element ip svctables stamp { 0x00000004 }\n");
     expect(await isShort(TWO)).toBe(false);
     kernels.ipv4 = runNft(before, "delete table ip svctables\n");
     expect(await isShort(TWO)).toBe(false);
