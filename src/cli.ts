@@ -126,8 +126,8 @@ const COMMANDS: readonly CommandEntry[] = [
 ];
 
 const EXIT_CODES = `
-Exit codes: 0 done, or nothing to say; 1 validate found errors, or diff found differences; 2 could not run;
-3 input rejected, nothing changed (with --skip-invalid: only the valid part was applied);
+Exit codes: 0 done, or nothing to say; 1 validate found errors, or diff found differences; 2 could not run,
+or not write the result; 3 input rejected, nothing changed (with --skip-invalid: only the valid part was applied);
 4 the kernel refused, nothing changed or rolled back; 70 a bug of ours.`;
 
 /** @param finish receives the exit code of the command that ran */
@@ -238,10 +238,25 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error && "path" in error;
 }
 
-// A reader that has seen enough (head, a closed pager) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(ExitCode.done);
-});
+/** A stream that cannot be written falls silent, and the work goes on: what it does must not depend on its readers. */
+function bearLoss(stream: NodeJS.WriteStream, lost: (error: Error) => void): void {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    stream.write = () => true;
+    // A reader that has seen enough (head, a closed pager) and a closed terminal are no error.
+    if (error.code !== "EPIPE" && !(error.code === "EIO" && stream.isTTY)) lost(error);
+  });
+}
 
-process.exitCode = await main(process.argv);
+/** The worst exit code counts: a stream may fail before the work ends, or after. */
+let worst: number = ExitCode.done;
+function endWith(code: ExitCode): void {
+  worst = Math.max(worst, code);
+  process.exitCode = worst;
+}
+
+bearLoss(process.stderr, () => undefined);
+bearLoss(process.stdout, async ({ message }) => {
+  const hint = "what the command does was not stopped by this; make room, and run it again for its result";
+  endWith(await endOf(new UserError(`the result cannot be written: ${message}`, hint)));
+});
+endWith(await main(process.argv));

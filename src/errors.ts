@@ -5,7 +5,7 @@ export const ExitCode = {
   done: 0,
   /** `validate` found errors, or `diff` found differences. */
   found: 1,
-  /** Usage, a missing tool or permission, a held lock. */
+  /** Usage, a missing tool or permission, a held lock; or a result that cannot be written. */
   cannotRun: 2,
   /** The input was rejected; nothing was changed. */
   inputRejected: 3,

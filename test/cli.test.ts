@@ -231,6 +231,36 @@ describe("compile", () => {
   });
 });
 
+describe("what cannot be written", () => {
+  /** Runs a command line of the shell in which `svctables` is the program. */
+  async function shell(line: string) {
+    const script = `svctables() { "${process.execPath}" bin/svctables.js "$@"; }\n${line}`;
+    const { exitCode, stderr } = await execa("bash", ["-c", script], { cwd: home, reject: false });
+    return { exitCode, stderr };
+  }
+
+  it.each([
+    ["validate -f bad.yaml --output json | true", 1],
+    ["compile -f web.yaml | true", 0],
+    ["compile -f bad.yaml 2>&1 | true", 3],
+    ["compile -f bad.yaml --node-name n1 2>/dev/full", 3],
+  ])("does not change what the work comes to: %s", async (line, exitCode) => {
+    const result = await shell(`svctables ${line}; exit "\${PIPESTATUS[0]}"`);
+    expect(result.exitCode).toBe(exitCode);
+    expect(result.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it.each([
+    ["compile -f web.yaml --node-name n1", 2],
+    ["validate -f bad.yaml --output json", 2],
+    ["--help", 2],
+  ])("is told when the result is lost: %s", async (line, exitCode) => {
+    const { exitCode: found, stderr } = await shell(`svctables ${line} >/dev/full`);
+    expect(stderr).toMatch(/^error: the result cannot be written: ENOSPC.*\nhint: [^\n]+$/);
+    expect(found).toBe(exitCode);
+  });
+});
+
 describe("version", () => {
   it("is the package's", async () => {
     expect(await svctables(["--version"])).toEqual({ exitCode: 0, stdout: `${packageJson.version}\n`, stderr: "" });

@@ -200,7 +200,23 @@ interface Standing {
   readonly note: (isQuick: boolean) => Promise<void>;
 }
 
+/** The result comes last, also where something is left undone: whoever reads it may act on it at once. */
 async function settleDown(
+  flags: Flags,
+  settings: Settings,
+  standing: Standing,
+  node: ThisNode,
+  machine: Machine,
+  io: Io,
+): Promise<ExitCode> {
+  try {
+    return await tidyUp(flags, settings, standing, node, machine, io);
+  } finally {
+    if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(standing.result)));
+  }
+}
+
+async function tidyUp(
   flags: Flags,
   settings: Settings,
   { result, plans, decisions, input, inputHash, rest, note }: Standing,
@@ -208,7 +224,6 @@ async function settleDown(
   machine: Machine,
   io: Io,
 ): Promise<ExitCode> {
-  if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(result)));
   const isQuiet = result.kind === "unchanged" && inputHash !== undefined;
   const areEnded = isQuiet && (await areFlowsEnded(settings.stateDir, inputHash));
   const flows = areEnded ? NO_FLOWS : await endStaleFlows(plans, decisions, node.kernel);

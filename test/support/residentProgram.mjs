@@ -12,6 +12,7 @@ import { pathToFileURL } from "node:url";
 
 const own = { stdin: process.stdin, write: process.stdout.write.bind(process.stdout) };
 process.stdout.setMaxListeners(0);
+process.stderr.setMaxListeners(0);
 
 /** The standard streams as this run of the program sees them. */
 function redirect(input, said) {
