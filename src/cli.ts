@@ -2,7 +2,7 @@ import { Command, CommanderError, Option as Flag } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import type { Flags } from "./commands/flags.ts";
 import type { Io } from "./commands/io.ts";
-import { ExitCode, UserError } from "./errors.ts";
+import { ExitCode, isSystemError, UserError } from "./errors.ts";
 import {
   BACKEND_OPTIONS,
   CLUSTER_OPTIONS,
@@ -231,11 +231,6 @@ async function endOf(error: unknown): Promise<ExitCode> {
   const facts = { svctables: packageJson.version, node: process.version, command: process.argv[2] ?? "" };
   io.error(bugText(error, facts, styleFor(io.color)));
   return ExitCode.internal;
-}
-
-/** The system refused a file: a full disk, a read-only one, a missing permission. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error && "path" in error;
 }
 
 /** A stream that cannot be written falls silent, and the work goes on: what it does must not depend on its readers. */

@@ -43,6 +43,11 @@ export class UnreadableTableError extends UserError {
   }
 }
 
+/** The system refused: a full disk, which it may say without a path, a read-only one, a missing permission. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "code" in error && "errno" in error && "syscall" in error;
+}
+
 /** A bug of ours: something that cannot happen did. */
 export class InternalError extends Error {
   override readonly name = "InternalError";

@@ -1,5 +1,6 @@
 import { apply, type FamilyPlan, isRefusal, readKernel, readStamp, type Surroundings } from "./apply/apply.ts";
 import { readTableRecord, writePatches, writeTableRecord } from "./apply/record.ts";
+import { save, type Unsaved } from "./apply/stateFile.ts";
 import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
 import { diff } from "./diff.ts";
@@ -28,6 +29,7 @@ import type {
 
 export type { FamilyPlan } from "./apply/apply.ts";
 export { enableRouteLocalnet, isRouteLocalnetOn, restoreRouteLocalnet } from "./apply/routeLocalnet.ts";
+export { save, type Unsaved } from "./apply/stateFile.ts";
 
 /**
  * The recipe. Reading and deciding know nothing of the kernel; planning reads it; only `carryOut` changes it.
@@ -240,12 +242,18 @@ function holdsChains({ objects }: Table): boolean {
 
 // ── Transaction → kernel ─────────────────────────────────────────────────────────────────────────
 
-/** @param meanwhile what else can be done while the kernel's tools write; may be called more than once, or never */
+interface Aside {
+  /** What else can be done while the kernel's tools write; may be called more than once, or never. */
+  readonly meanwhile?: (() => void) | undefined;
+  /** Told when the tables stand and could not be recorded. */
+  readonly unsaved?: Unsaved;
+}
+
 export async function carryOut(
   plans: readonly FamilyPlan[],
   backend: Backend,
   { run, records }: Pick<Kernel, "run" | "records">,
-  meanwhile?: () => void,
+  { meanwhile, unsaved = () => undefined }: Aside = {},
 ): Promise<ApplyResult> {
   const recordings =
     records === undefined || backend.stamp === undefined ? [] : plans.map((plan) => recordingOf(plan, backend));
@@ -259,7 +267,7 @@ export async function carryOut(
     },
   };
   const result = await apply(plans, world);
-  if (result.kind !== "refused" && records !== undefined) await remember(recordings, records);
+  if (result.kind !== "refused" && records !== undefined) await remember(recordings, records, unsaved);
   return result;
 }
 
@@ -285,19 +293,24 @@ function recordingOf(plan: FamilyPlan, backend: Backend): Recording {
 }
 
 /** Keeps what the kernel holds now for the next run; without it, that run lists everything. */
-async function remember(recordings: readonly Recording[], records: string): Promise<void> {
+async function remember(recordings: readonly Recording[], records: string, unsaved: Unsaved): Promise<void> {
   for (const { plan, text } of recordings) {
     const { family, changes, isRecorded, stamp, continued } = plan;
     if (isRecorded && changes.length === 0) continue;
-    if (continued !== undefined && stamp !== undefined) {
-      await writePatches(records, family, { stamp, ...continued });
-      continue;
-    }
-    const whole = text();
-    await writeTableRecord(
-      records,
-      family,
-      whole === undefined || stamp === undefined ? undefined : { stamp, text: whole },
-    );
+    const write = async () => {
+      if (continued !== undefined && stamp !== undefined) return writePatches(records, family, { stamp, ...continued });
+      const whole = text();
+      const record = whole === undefined || stamp === undefined ? undefined : { stamp, text: whole };
+      return writeTableRecord(records, family, record);
+    };
+    await save(async () => {
+      try {
+        await write();
+      } catch (error) {
+        // The old one is of no use any more, and gives its room back.
+        await writeTableRecord(records, family, undefined);
+        throw error;
+      }
+    }, unsaved);
   }
 }

@@ -50,9 +50,14 @@ export async function isRecorded(stateDir: string, hash: string): Promise<boolea
   }
 }
 
-/** @throws the system's error when the directory cannot be written */
+/** @throws the system's error when the directory cannot be written; then no record is left, rather than an old one */
 export async function writeAccepted(stateDir: string, { hash, manifests }: Accepted): Promise<void> {
-  await replaceFile(join(stateDir, FILE), headOf(hash) + JSON.stringify(manifests));
+  try {
+    await replaceFile(join(stateDir, FILE), headOf(hash) + JSON.stringify(manifests));
+  } catch (error) {
+    await forgetAccepted(stateDir);
+    throw error;
+  }
 }
 
 /** Puts these in the place of objects of the same kind and name. */

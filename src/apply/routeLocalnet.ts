@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { UserError } from "../errors.ts";
 import { readState, writeState } from "./state.ts";
+import { save, type Unsaved } from "./stateFile.ts";
 
 /**
  * The one kernel switch that rules for Services need: with net.ipv4.conf.all.route_localnet, packets to 127.0.0.1
@@ -24,7 +25,7 @@ export async function isRouteLocalnetOn(): Promise<boolean> {
  * @returns whether it was off
  * @throws UserError if it may not be changed
  */
-export async function enableRouteLocalnet(stateDir: string): Promise<boolean> {
+export async function enableRouteLocalnet(stateDir: string, unsaved: Unsaved): Promise<boolean> {
   if (await isRouteLocalnetOn()) return false;
   try {
     await writeFile(SYSCTL, "1\n");
@@ -34,30 +35,28 @@ export async function enableRouteLocalnet(stateDir: string): Promise<boolean> {
       "run where /proc/sys can be written, or use --no-localhost-nodeports",
     );
   }
-  await remember(stateDir, true);
+  await save(() => remember(stateDir, true), unsaved);
   return true;
 }
 
 /**
  * Switches it off if it was us who switched it on.
+ * @param unsaved without it, a directory that cannot be written is an error
  * @returns whether it was switched off
  */
-export async function restoreRouteLocalnet(stateDir: string): Promise<boolean> {
+export async function restoreRouteLocalnet(stateDir: string, unsaved?: Unsaved): Promise<boolean> {
   const { record } = await readState(stateDir);
   if (record.sections[SECTION] !== true) return false;
   const on = await isRouteLocalnetOn();
   if (on) await writeFile(SYSCTL, "0\n");
-  await remember(stateDir, false);
+  const forget = () => remember(stateDir, false);
+  await (unsaved === undefined ? forget() : save(forget, unsaved));
   return on;
 }
 
 async function remember(stateDir: string, setByUs: boolean): Promise<void> {
   const { record } = await readState(stateDir);
-  try {
-    await writeState(stateDir, { ...record, sections: { ...record.sections, [SECTION]: setByUs } });
-  } catch (error) {
-    throw new UserError(`cannot write to ${stateDir}: ${reasonOf(error)}`, "choose another place with --state-dir");
-  }
+  await writeState(stateDir, { ...record, sections: { ...record.sections, [SECTION]: setByUs } });
 }
 
 function reasonOf(error: unknown): string {

@@ -16,6 +16,8 @@ import {
   judge,
   restoreRouteLocalnet,
   type Sources,
+  save,
+  type Unsaved,
 } from "../pipeline.ts";
 import { changesText, countsText, servicePortText } from "../report/changes.ts";
 import { placeOf } from "../report/diagnostics.ts";
@@ -111,18 +113,19 @@ async function syncFew(
       const few = await planFewChanges(sources, from, settings, node);
       if (few === undefined) return undefined;
       const { plans, decisions, input } = few;
+      const unsaved = unsavedIn(settings, io);
       const note = async (isQuick: boolean) => {
-        if (isQuick) await noteFewChanges(few, sources, from, settings);
+        if (isQuick) await save(() => noteFewChanges(few, sources, from, settings), unsaved);
       };
       if (decisions.length === 0) {
         await note(true);
         return asItWas(flags, settings, io);
       }
       const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
-      const result = await carryOut(plans, backendOf(settings), node.kernel);
+      const result = await carryOut(plans, backendOf(settings), node.kernel, { unsaved });
       // The long way asks the kernel what it holds, and can say more about the reason.
       if (result.kind === "refused") return undefined;
-      const standing = { result, plans, decisions, input, inputHash: undefined, rest, note };
+      const standing = { result, plans, decisions, input, inputHash: undefined, rest, note, unsaved };
       return settleDown(flags, settings, standing, node, machine, io);
     }),
   );
@@ -166,11 +169,12 @@ async function syncNow(
   await noteAllocations(completed.allocations, settings.stateDir);
   // The index takes a while, and the tool longer.
   const meanwhile = plans.some(({ verify }) => verify) ? undefined : () => void made();
-  let result = await carryOut(plans, backendOf(settings), node.kernel, meanwhile);
+  const unsaved = unsavedIn(settings, io);
+  let result = await carryOut(plans, backendOf(settings), node.kernel, { meanwhile, unsaved });
   if (result.kind === "refused" && plans.some(({ isRecorded }) => isRecorded)) {
     // Somebody may have changed what the record says; what the kernel holds is asked then, and counts.
     plans = await planAgain(decisions, settings, node);
-    result = await carryOut(plans, backendOf(settings), node.kernel);
+    result = await carryOut(plans, backendOf(settings), node.kernel, { unsaved });
   }
   if (result.kind === "refused") {
     if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(result)));
@@ -178,12 +182,12 @@ async function syncNow(
     return ExitCode.kernelRefused;
   }
   const changed = result.kind === "applied";
+  const accepted = { manifests: sifted.input.manifests, hash: sources.hash };
   const note = async (isQuick: boolean) => {
-    await noteAsLeft(isQuick ? made : () => undefined, plans, settings);
-    const accepted = { manifests: sifted.input.manifests, hash: sources.hash };
-    await noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed });
+    await save(() => noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed }), unsaved);
+    await save(() => noteAsLeft(isQuick ? made : () => undefined, plans, settings), unsaved);
   };
-  const standing = { result, plans, decisions, input, inputHash: sources.hash, rest, note };
+  const standing = { result, plans, decisions, input, inputHash: sources.hash, rest, note, unsaved };
   return settleDown(flags, settings, standing, node, machine, io);
 }
 
@@ -198,6 +202,17 @@ interface Standing {
   readonly rest: Rest;
   /** Leaves what the next run should know, and whether it may be a quick one. */
   readonly note: (isQuick: boolean) => Promise<void>;
+  readonly unsaved: Unsaved;
+}
+
+/** Says once that something could not be left to later runs. */
+function unsavedIn({ stateDir }: Settings, io: Io): Unsaved {
+  let isSaid = false;
+  return (reason) => {
+    if (!isSaid)
+      io.note(`note: later runs will know less of this one, since ${stateDir} cannot be written: ${reason}\n`);
+    isSaid = true;
+  };
 }
 
 /** The result comes last, also where something is left undone: whoever reads it may act on it at once. */
@@ -219,7 +234,7 @@ async function settleDown(
 async function tidyUp(
   flags: Flags,
   settings: Settings,
-  { result, plans, decisions, input, inputHash, rest, note }: Standing,
+  { result, plans, decisions, input, inputHash, rest, note, unsaved }: Standing,
   node: ThisNode,
   machine: Machine,
   io: Io,
@@ -229,15 +244,15 @@ async function tidyUp(
   const flows = areEnded ? NO_FLOWS : await endStaleFlows(plans, decisions, node.kernel);
   noteFlows(flows, io);
   // After the rules, since they are what keeps others from reaching 127.0.0.1.
-  if (needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet(settings.stateDir))) {
+  if (needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet(settings.stateDir, unsaved))) {
     io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
   }
   if (!(await isRidOfOthers(rest, settings, machine, io))) return ExitCode.kernelRefused;
-  if (settings.backend === "nftables" && (await restoreRouteLocalnet(settings.stateDir))) {
+  if (settings.backend === "nftables" && (await restoreRouteLocalnet(settings.stateDir, unsaved))) {
     io.note("set net.ipv4.conf.all.route_localnet = 0: nftables needs it for nothing\n");
   }
   const isDone = flows.failures.length === 0;
-  await noteFlowsEnded(settings.stateDir, isDone ? inputHash : undefined);
+  await save(() => noteFlowsEnded(settings.stateDir, isDone ? inputHash : undefined), unsaved);
   await note(isDone);
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);

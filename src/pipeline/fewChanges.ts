@@ -98,8 +98,8 @@ export async function noteFewChanges(
   // Only that record is asked for by the hash of the whole input.
   const inputHash = isAccepted ? sources.hash : "";
   const made = { origin, inputHash, index, otherStamps: left.stamps };
-  await noteAsLeft(() => made, plans, settings);
   if (isAccepted) await replaceAccepted(stateDir, inputHash, accepted);
+  await noteAsLeft(() => made, plans, settings);
 }
 
 /** The part as input of its own; undefined if there is anything to say about it, or it is not what it was. */

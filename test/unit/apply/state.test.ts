@@ -1,8 +1,11 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writeAccepted } from "../../../src/apply/accepted.ts";
 import { readState, writeState } from "../../../src/apply/state.ts";
+import { save } from "../../../src/apply/stateFile.ts";
+import { isSystemError } from "../../../src/errors.ts";
 
 const EMPTY = { version: 1, sections: {} };
 let directory: string;
@@ -57,5 +60,25 @@ describe("state", () => {
     const { mode } = await (await import("node:fs/promises")).stat(join(directory, "state.json"));
     expect(mode & 0o777).toBe(0o600);
     expect(await readFile(join(directory, "state.json"), "utf8")).toMatch(/\n$/);
+  });
+});
+
+describe("a full disk", () => {
+  it("leaves no record of what was accepted rather than an old one, and no draft", async () => {
+    await writeAccepted(directory, { hash: "old", manifests: [] });
+    await symlink("/dev/full", join(directory, "accepted.json.new"));
+    const error: unknown = await writeAccepted(directory, { hash: "new", manifests: [] }).catch((reason) => reason);
+    expect(error).toMatchObject({ code: "ENOSPC" });
+    expect(isSystemError(error)).toBe(true);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it("is told where only later runs would miss something, and a mistake of ours is thrown", async () => {
+    const reasons: string[] = [];
+    const unsaved = (reason: string) => void reasons.push(reason);
+    await save(() => writeFile("/dev/full", "text"), unsaved);
+    await save(async () => undefined, unsaved);
+    expect(reasons).toEqual(["ENOSPC: no space left on device, write"]);
+    await expect(save(() => Promise.reject(new TypeError("no function")), unsaved)).rejects.toThrow(TypeError);
   });
 });

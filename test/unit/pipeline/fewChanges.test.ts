@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -233,6 +233,20 @@ describe("the short way", () => {
     });
     await shortWay(THREE);
     expect((await readAccepted(settings.stateDir))?.hash).toBe((await sourcesOf(textOf(THREE))).hash);
+  });
+});
+
+describe("tables that cannot be recorded", () => {
+  it("stand all the same, without a record of those before", async () => {
+    await longWay(ONE);
+    await symlink("/dev/full", inState("nftables-ipv4.tables.new"));
+    const reasons: string[] = [];
+    const { plans } = await planLong(await sourcesOf(textOf(TWO)));
+    const result = await carryOut(plans, nftables, node.kernel, { unsaved: (reason) => reasons.push(reason) });
+    expect(result.kind).toBe("applied");
+    expect(reasons).toEqual([expect.stringContaining("ENOSPC")]);
+    expect(await readdir(settings.stateDir)).not.toContain("nftables-ipv4.tables");
+    expect((await planLong(await sourcesOf(textOf(TWO)))).plans.flatMap(({ changes }) => changes)).toEqual([]);
   });
 });
 
