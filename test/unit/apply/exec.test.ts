@@ -141,6 +141,16 @@ describe("lock", () => {
     await release();
   });
 
+  it("is nobody else's to hold, wherever it lies and whoever made its file", async () => {
+    await mkdir(join(directory, "a"), { mode: 0o755 });
+    await writeFile(join(directory, "a", "lock"), "", { mode: 0o644 });
+    await (await lock(hold, options("a")))();
+    const [namespaceLock = ""] = await readdir(join(directory, "run"));
+    for (const path of ["a/lock", join("run", namespaceLock)]) {
+      expect((await stat(join(directory, path))).mode & 0o777).toBe(0o600);
+    }
+  });
+
   it("names what cannot be made", async () => {
     await expect(lock(take, { ...options("a"), stateDir: "/dev/null/state" })).rejects.toMatchObject({
       message: expect.stringContaining("/dev/null/state"),
