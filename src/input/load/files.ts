@@ -24,8 +24,8 @@ const CHUNK = 4 * 1024 * 1024;
 const MANIFEST_NAME = /\.(?:ya?ml|json)$/i;
 
 /**
- * Reads the inputs one after the other: files, directories (recursively, entries in bytewise order, hidden ones
- * passed over, no directory twice) and "-" for standard input. What cannot be read comes out as a diagnostic.
+ * Reads the inputs one after the other: files, directories (recursively, entries in bytewise order, hidden ones and
+ * what is no regular file passed over, no directory twice) and "-" for standard input. What cannot be read comes out as a diagnostic.
  */
 export async function* readInputs(
   inputs: readonly string[],
@@ -68,7 +68,7 @@ type Found =
   | { readonly kind: "problem"; readonly diagnostic: Diagnostic };
 
 async function* findInputs(inputs: readonly string[]): AsyncGenerator<Found> {
-  const seen = new Set<string>();
+  const seen: Seen = new Map();
   for (const input of inputs) {
     if (input === "-") yield { kind: "stdin" };
     else yield* findPath(input, false, seen);
@@ -92,24 +92,38 @@ async function readFound({ path, status, fromDirectory }: Extract<Found, { kind:
   }
 }
 
-async function* findPath(path: string, fromDirectory: boolean, seen: Set<string>): AsyncGenerator<Found> {
+/** Directories by their real paths, and whether anything was found below; nothing is, as long as we are in there. */
+type Seen = Map<string, boolean>;
+
+/** Returns whether there is anything. */
+async function* findPath(path: string, fromDirectory: boolean, seen: Seen): AsyncGenerator<Found, boolean> {
+  let real: string;
   try {
     const status = await stat(path, { bigint: true });
     if (!status.isDirectory()) {
+      // A FIFO that lies about would be waited for without end; one that the user named is meant.
+      if (fromDirectory && !status.isFile()) return false;
       yield { kind: "file", path, status, fromDirectory };
-      return;
+      return true;
     }
-    const real = await realpath(path);
-    if (seen.has(real)) return;
-    seen.add(real);
+    real = await realpath(path);
+    const before = seen.get(real);
+    if (before !== undefined) return before;
+    seen.set(real, false);
   } catch (error) {
     yield problem(unreadable(path, error));
-    return;
+    return true;
   }
-  yield* findInDirectory(path, seen);
+  const found = yield* findInDirectory(path, seen);
+  seen.set(real, found);
+  // Only where the user looks for manifests must there be any; docs/ beside them may hold none.
+  if (found || fromDirectory) return found;
+  const message = `no .yaml, .yml or .json file in directory ${quote(path)}`;
+  yield problem(textError("input-empty", at(path), message, "name the directory that holds the manifests"));
+  return true;
 }
 
-async function* findInDirectory(path: string, seen: Set<string>): AsyncGenerator<Found> {
+async function* findInDirectory(path: string, seen: Seen): AsyncGenerator<Found, boolean> {
   let found = false;
   try {
     const entries = await readdir(path, { withFileTypes: true });
@@ -120,16 +134,12 @@ async function* findInDirectory(path: string, seen: Set<string>): AsyncGenerator
       const child = join(path, entry.name);
       const directory = entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToDirectory(child)));
       if (!directory && !MANIFEST_NAME.test(entry.name)) continue;
-      found = true;
-      yield* findPath(child, true, seen);
+      found = (yield* findPath(child, true, seen)) || found;
     }
+    return found;
   } catch (error) {
     yield problem(unreadable(path, error));
-    return;
-  }
-  if (!found) {
-    const message = `no .yaml, .yml or .json file in directory ${quote(path)}`;
-    yield problem(textError("input-empty", at(path), message, "name the directory that holds the manifests"));
+    return true;
   }
 }
 
