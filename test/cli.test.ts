@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,6 +46,9 @@ const FILES: Readonly<Record<string, string>> = {
   "others.yaml": `${SERVICE}---\n{apiVersion: apps/v1, kind: Deployment}\n---\n{apiVersion: v1, kind: ConfigMap}\n---\n{apiVersion: v1, kind: ConfigMap}\n`,
   "nodes.yaml": `${SERVICE}---\napiVersion: v1\nkind: Node\nmetadata: {name: worker-7}\n`,
   "empty/readme.txt": "",
+  "empty.yaml": "",
+  "remarks.yaml": readFileSync(join(ROOT, "contrib/config.yaml"), "utf8"),
+  "text.yaml": "nodeName\n",
   "node.yaml": "nodeName: n1\nmasqueradeBit: 9\n",
   "wrong.yaml": "nodeName: n1\nmasqueradeBit: 40\n",
   "unknown.yaml": "nodeIP: 192.0.2.1\n",
@@ -202,6 +205,20 @@ describe("compile", () => {
     const other = await svctables(words("compile -f - --node-name n1"), `${slice}---\n${service}`);
     expect(one.stdout).toContain("10.244.0.7:8080");
     expect(other.stdout).toBe(one.stdout);
+  });
+
+  it("takes a file in which all is commented out for no settings", async () => {
+    for (const config of ["empty.yaml", "remarks.yaml"]) {
+      expect(await svctables(words(`compile -f web.yaml --node-name n1 --config ${config}`))).toMatchObject({
+        exitCode: 0,
+        stdout: (await svctables(words("compile -f web.yaml --node-name n1"))).stdout,
+      });
+    }
+    const { exitCode, stderr } = await svctables(words("compile -f web.yaml --config text.yaml"));
+    expect({ exitCode, isAboutManifests: stderr.includes("apiVersion") }).toEqual({
+      exitCode: 2,
+      isAboutManifests: false,
+    });
   });
 
   it("takes flags over the file, and the file over the default", async () => {

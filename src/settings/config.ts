@@ -15,10 +15,12 @@ const KUBE_PROXY_API = "kubeproxy.config.k8s.io/v1alpha1";
 
 /**
  * Reads a configuration object: ours (keys are the flags' names in camelCase) or kube-proxy's own.
+ * @param value undefined for a file that says nothing
  * @param mode the backend chosen by flag; a KubeProxyConfiguration has a section for each
  * @throws UserError naming the file and the field
  */
 export function readConfig(value: unknown, file: string, mode: string | undefined): Config {
+  if (value === undefined) return { settings: [], ignored: [] };
   if (!isFields(value)) throw notAConfig(file, "a mapping of keys to values is expected");
   if (value.kind === undefined && value.apiVersion === undefined) return ownConfig(value, file);
   if (value.kind === "KubeProxyConfiguration" && value.apiVersion === KUBE_PROXY_API) {
