@@ -102,6 +102,11 @@ describe("help", () => {
     expect(stdout).toMatchSnapshot();
   });
 
+  it("says how to switch off what is on by default", async () => {
+    const { stdout } = await svctables(words("sync --help"));
+    for (const flag of ["--no-standalone", "--no-localhost-nodeports"]) expect(stdout).toContain(flag);
+  });
+
   it("describes every option of every command in a terminal's width", async () => {
     for (const command of ["compile", "validate", "diff", "sync", "allocate", "cleanup", "version"]) {
       const { stdout } = await svctables([command, "--help"]);

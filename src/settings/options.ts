@@ -62,7 +62,7 @@ export const STANDALONE_OPTIONS: readonly Option[] = [
   {
     key: "standalone",
     negatable: true,
-    description: "fill in addresses, ports and endpoints that a manifest lacks (default: on)",
+    description: "fill in addresses, ports and endpoints that a manifest lacks (default: on; --no-standalone: off)",
   },
 ];
 
@@ -93,7 +93,11 @@ export const NODE_OPTIONS: readonly Option[] = [
     list: true,
     description: "where NodePorts answer: CIDRs, primary or all",
   },
-  { key: "localhostNodeports", negatable: true, description: "NodePorts answer on 127.0.0.1 (default: on)" },
+  {
+    key: "localhostNodeports",
+    negatable: true,
+    description: "NodePorts answer on 127.0.0.1 (default: on; --no-localhost-nodeports: off)",
+  },
 ];
 
 /** About how it is written. */
