@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { findings } from "../../../src/input/checks/index.ts";
+import { validate } from "../../../src/input/validate.ts";
 import { diagnose, files, NOT_TEXT } from "../../support/diagnosticsDocs.ts";
+import { service, slice } from "./ruleTable.ts";
 
 /** Codes that an example cannot do without: the second follows from the first. */
 const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
@@ -82,4 +84,18 @@ describe("the document and the fixtures", () => {
         true,
       );
   });
+});
+
+const source = { file: "-", document: 0 };
+
+test("an empty protocol of a slice is given, and does not exist", () => {
+  const { diagnostics } = validate([{ source, value: slice({ ports: [{ port: 80, protocol: "" }] }) }]);
+  expect(diagnostics.map(({ message }) => message)).toEqual([
+    'ports[0].protocol: Unsupported value: "": supported values: "TCP", "UDP", "SCTP"',
+  ]);
+});
+
+test("a family that does not exist is not compared with the address", () => {
+  const { diagnostics } = validate([{ source, value: service({ clusterIP: "10.0.0.7", ipFamilies: ["ipv4"] }) }]);
+  expect(diagnostics.map(({ code }) => code)).toEqual(["ip-family-unsupported"]);
 });
