@@ -29,22 +29,37 @@ export async function flushStaleFlows(
   try {
     const listing = await run({ program: "conntrack", args: ["-L", "-f", family, "-p", "udp"] });
     if (listing.exitCode !== 0) return { kind: "failed", reason: listing.stderr.trim() };
-    const flows = staleFlows(listing.stdout, servicePorts);
-    for (const flow of flows) await run(deletion(family, flow));
+    const serving = servingEndpoints(servicePorts);
+    const flows = staleAmong(listing.stdout, serving);
+    const deletions = new Map(
+      flows.map((flow) => deletion(family, flow, serving)).map((one) => [one.args.join(" "), one]),
+    );
+    for (const one of deletions.values()) await run(one);
     return { kind: "flushed", flows };
   } catch (error) {
     return { kind: "failed", reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
-/** An entry may end by itself in between, so what the deletion finds does not matter. */
-function deletion(family: Family, { destination, port, replySource, replyPort }: StaleFlow): Command {
+/**
+ * What deletes a flow and as many others as it may. Each run of the tool walks the kernel's whole table, and a Pod can
+ * make any number of flows to a NodePort's number at addresses that nobody serves; so what is stale for every
+ * destination, or whoever answers, goes at once. An entry may end by itself in between, so what is found does not matter.
+ */
+function deletion(family: Family, { destination, port, replySource, replyPort }: StaleFlow, serving: Serving): Command {
+  const answeredBy = joinAddress(replySource, replyPort);
+  const forNodePort = serving.byNodePort.get(port);
+  const isNodePort = forNodePort !== undefined && !forNodePort.addresses.has(answeredBy);
+  const owner = isNodePort ? forNodePort : serving.byAddress.get(joinAddress(destination, port));
+  const isAnyStale = owner !== undefined && !owner.ports.has(replyPort);
   return {
     program: "conntrack",
     args: [
       ...["-D", "-f", family, "-p", "udp"],
-      ...["--orig-dst", destination, "--orig-port-dst", String(port)],
-      ...["--reply-src", replySource, "--reply-port-src", String(replyPort)],
+      ...(isNodePort ? [] : ["--orig-dst", destination]),
+      ...["--orig-port-dst", String(port)],
+      ...(isAnyStale ? [] : ["--reply-src", replySource]),
+      ...["--reply-port-src", String(replyPort)],
     ],
   };
 }
@@ -53,7 +68,10 @@ const ENTRY = /^udp\b.*? src=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?src=(\S+) ds
 
 /** The distinct stale flows in the output of `conntrack -L -p udp`. */
 export function staleFlows(listing: string, servicePorts: readonly ServicePort[]): readonly StaleFlow[] {
-  const { byAddress, byNodePort } = servingEndpoints(servicePorts);
+  return staleAmong(listing, servingEndpoints(servicePorts));
+}
+
+function staleAmong(listing: string, { byAddress, byNodePort }: Serving): readonly StaleFlow[] {
   const stale = new Map<string, StaleFlow>();
   for (const line of listing.split("\n")) {
     const [, destination = "", port = "", replySource = "", replyPort = ""] = ENTRY.exec(line) ?? [];
@@ -61,7 +79,7 @@ export function staleFlows(listing: string, servicePorts: readonly ServicePort[]
     const answeredBy = joinAddress(replySource, Number(replyPort));
     // A NodePort is looked for on every destination, even where the address has a Service of its own.
     const owners = [byAddress.get(joinAddress(destination, Number(port))), byNodePort.get(Number(port))];
-    if (owners.every((serving) => serving === undefined || serving.has(answeredBy))) continue;
+    if (owners.every((serving) => serving === undefined || serving.addresses.has(answeredBy))) continue;
     stale.set(`${destination} ${port} ${answeredBy}`, {
       destination,
       port: Number(port),
@@ -72,19 +90,29 @@ export function staleFlows(listing: string, servicePorts: readonly ServicePort[]
   return [...stale.values()];
 }
 
+/** Serving endpoints of one ServicePort. */
+interface Served {
+  readonly addresses: ReadonlySet<string>;
+  readonly ports: ReadonlySet<number>;
+}
+
 interface Serving {
-  readonly byAddress: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly byNodePort: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly byAddress: ReadonlyMap<string, Served>;
+  readonly byNodePort: ReadonlyMap<number, Served>;
 }
 
 /** Serving endpoints of the UDP ServicePorts that have any; without one there is nowhere else to go. */
 function servingEndpoints(servicePorts: readonly ServicePort[]): Serving {
-  const byAddress = new Map<string, ReadonlySet<string>>();
-  const byNodePort = new Map<number, ReadonlySet<string>>();
+  const byAddress = new Map<string, Served>();
+  const byNodePort = new Map<number, Served>();
   for (const { name, port, nodePort, clusterIP, externalIPs, loadBalancerVIPs, endpoints } of servicePorts) {
     if (name.protocol !== "udp") continue;
-    const serving = new Set(endpoints.all.filter((endpoint) => endpoint.serving).map(({ address }) => address));
-    if (serving.size === 0) continue;
+    const all = endpoints.all.filter((endpoint) => endpoint.serving);
+    if (all.length === 0) continue;
+    const serving = {
+      addresses: new Set(all.map(({ address }) => address)),
+      ports: new Set(all.map((one) => one.port)),
+    };
     for (const ip of [clusterIP, ...externalIPs, ...loadBalancerVIPs]) byAddress.set(joinAddress(ip, port), serving);
     if (nodePort !== 0) byNodePort.set(nodePort, serving);
   }

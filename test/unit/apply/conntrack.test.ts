@@ -92,6 +92,20 @@ describe("flushStaleFlows", () => {
     ]);
   });
 
+  it("needs one command for flows to a NodePort's number at any number of addresses", async () => {
+    const lines = Array.from({ length: 300 }, (_, at) => `203.0.113.${at}`).map((ip) => entry(ip, 30053, ip, 30053));
+    const commands: Command[] = [];
+    const run: Runner = async (command) => {
+      commands.push(command);
+      return { exitCode: 0, stdout: lines.join("\n"), stderr: "" };
+    };
+    const result = await flushStaleFlows(run, "ipv4", servicePorts);
+    expect(result.kind === "flushed" ? result.flows.length : 0).toBe(300);
+    expect(commands.slice(1).map(({ args }) => args.join(" "))).toEqual([
+      "-D -f ipv4 -p udp --orig-port-dst 30053 --reply-port-src 30053",
+    ]);
+  });
+
   it("tells a missing tool instead of failing the run", async () => {
     const run: Runner = () => Promise.reject(new Error("the program conntrack was not found"));
     expect(await flushStaleFlows(run, "ipv4", servicePorts)).toEqual({
