@@ -1,4 +1,4 @@
-import { mkdir, open, readlink } from "node:fs/promises";
+import { mkdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
 import type { Locker } from "./exec.ts";
@@ -25,8 +25,6 @@ export async function lock(take: Locker, options: LockOptions): Promise<() => Pr
   const namespaceLock = join(runtimeDir, `netns-${await networkNamespace()}.lock`);
   await makeDirectory(options.stateDir, "choose another with --state-dir, or run as root");
   await makeDirectory(runtimeDir, "run as root");
-  await makePrivate(stateLock, "run as root, or choose another state directory with --state-dir");
-  await makePrivate(namespaceLock, "run as root");
 
   const { timeoutSeconds } = options;
   const releaseState = await takeOne(take, stateLock, "state directory", timeoutSeconds);
@@ -70,20 +68,6 @@ async function networkNamespace(): Promise<string> {
     return (await readlink("/proc/self/ns/net")).replace(/\D/g, "");
   } catch {
     return "none";
-  }
-}
-
-/** Whoever may open a lock file may hold it, and stop every run: neither a directory nor a umask may decide that. */
-async function makePrivate(path: string, hint: string): Promise<void> {
-  try {
-    const file = await open(path, "a", 0o600);
-    try {
-      await file.chmod(0o600);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw new UserError(`cannot make the lock file ${path}: ${error instanceof Error ? error.message : ""}`, hint);
   }
 }
 
