@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Protocol, ServicePortName } from "../../types.ts";
 
 /**
@@ -49,9 +50,21 @@ export function affinityChain(role: Exclude<AffinityRole, "endpoint">, name: Ser
   return `affinity-${role}-${identity(name)}`;
 }
 
-/** Remembers the client, then sends it to this endpoint. At most 237 characters; nft takes 255. */
+const ENDPOINT = "affinity-endpoint-";
+/** What nft takes. Only names of endpoints can be longer: three names of 63 characters and an IPv6 address. */
+const NAME_LENGTH = 255;
+const HASH_LENGTH = 16;
+
+/**
+ * Remembers the client, then sends it to this endpoint. Where nft would refuse the name it is cut, as kube-proxy cuts
+ * it, with a hash of the whole in front; no whole name ends with dots.
+ */
 export function affinityEndpointChain(name: ServicePortName, ip: string, port: number): string {
-  return `affinity-endpoint-${identity(name)}__${ip.replaceAll(":", ".")}/${port}`;
+  const whole = `${identity(name)}__${ip.replaceAll(":", ".")}/${port}`;
+  const room = NAME_LENGTH - ENDPOINT.length;
+  if (whole.length <= room) return ENDPOINT + whole;
+  const head = `${hash("sha256", whole, "hex").slice(0, HASH_LENGTH)}-${whole}`;
+  return `${ENDPOINT}${head.slice(0, room - 3)}...`;
 }
 
 export function isAffinityChain(name: string): boolean {
@@ -59,7 +72,7 @@ export function isAffinityChain(name: string): boolean {
 }
 
 export function isAffinityEndpointChain(name: string): boolean {
-  return name.startsWith("affinity-endpoint-");
+  return name.startsWith(ENDPOINT);
 }
 
 /** `namespace/service/protocol/port name`, as kube-proxy's nftables mode writes it. */

@@ -6,6 +6,8 @@ import {
   elementComment,
   externalClusterChain,
   externalLocalChain,
+  isAffinityChain,
+  isAffinityEndpointChain,
   isEndpointsMap,
   isSharedChain,
 } from "../../../../src/backends/nftables/names.ts";
@@ -15,10 +17,11 @@ const NAME: ServicePortName = { namespace: "ns", name: "web", port: "http", prot
 const LONGEST: ServicePortName = {
   namespace: "n".repeat(63),
   name: "s".repeat(63),
-  port: "p".repeat(15),
+  port: "p".repeat(63),
   protocol: "sctp",
-  text: `${"n".repeat(63)}/${"s".repeat(63)}:${"p".repeat(15)}`,
+  text: `${"n".repeat(63)}/${"s".repeat(63)}:${"p".repeat(63)}`,
 };
+const LONGEST_ADDRESS = "fd00:1111:2222:3333:4444:5555:6666:7777";
 
 describe("names", () => {
   it("say what a chain does", () => {
@@ -43,9 +46,19 @@ describe("names", () => {
     ).toEqual(["endpoints-tcp", "nodeport-endpoints-sctp"]);
   });
 
+  it("of endpoints are cut only where nft would refuse them", () => {
+    const fits = { ...LONGEST, port: "p".repeat(63 - 6) };
+    expect(affinityEndpointChain(fits, LONGEST_ADDRESS, 65535)).toHaveLength(255);
+    expect(affinityEndpointChain(fits, LONGEST_ADDRESS, 65535)).toMatch(/.7777\/65535$/);
+    const name = affinityEndpointChain({ ...fits, port: `${fits.port}p` }, LONGEST_ADDRESS, 65535);
+    expect(name).toMatch(/^affinity-endpoint-[0-9a-f]{16}-n{63}\/s{63}\/sctp\/p{58}__.*\.\.\.$/);
+    expect(isAffinityChain(name) && isAffinityEndpointChain(name)).toBe(true);
+  });
+
   it("and comments stay within what nft takes", () => {
-    const address = "2001:db8:1111:2222:3333:4444:5555:6666";
-    expect(affinityEndpointChain(LONGEST, address, 65535).length).toBeLessThanOrEqual(255);
+    const names = [10001, 10002].map((port) => affinityEndpointChain(LONGEST, LONGEST_ADDRESS, port));
+    expect(new Set(names).size).toBe(2);
+    for (const name of [...names, affinityChain("external", LONGEST)]) expect(name.length).toBeLessThanOrEqual(255);
     expect(elementComment(NAME)).toBe("ns/web:http");
     expect(elementComment(LONGEST)).toHaveLength(128);
     expect(elementComment(LONGEST).endsWith("...")).toBe(true);
