@@ -12,7 +12,8 @@ export interface StateRecord {
   readonly sections: Readonly<Record<string, unknown>>;
 }
 
-const FILE = "state.json";
+/** Name of the file in the state directory. */
+export const STATE_FILE = "state.json";
 const EMPTY: StateRecord = { version: 1, sections: {} };
 
 export type StateReading =
@@ -23,7 +24,7 @@ export type StateReading =
 /** Reads the record; never fails: a missing, foreign or damaged file gives an empty record. */
 export async function readState(stateDir: string): Promise<StateReading> {
   try {
-    const value: unknown = JSON.parse(await readFile(join(stateDir, FILE), "utf8"));
+    const value: unknown = JSON.parse(await readFile(join(stateDir, STATE_FILE), "utf8"));
     if (isRecord(value)) return { kind: "read", record: value };
     return { kind: "unusable", record: EMPTY, reason: "it was not written by this version" };
   } catch (error) {
@@ -38,7 +39,7 @@ export async function readState(stateDir: string): Promise<StateReading> {
  */
 export async function writeState(stateDir: string, record: StateRecord): Promise<void> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const target = join(stateDir, FILE);
+  const target = join(stateDir, STATE_FILE);
   const draft = `${target}.new`;
   try {
     await writeDurably(draft, `${JSON.stringify(record)}\n`);

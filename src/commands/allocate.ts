@@ -1,6 +1,6 @@
 import { ExitCode } from "../errors.ts";
 import { exclusively } from "../pipeline/node.ts";
-import { manifestYaml, noteAllocations } from "../pipeline/standalone.ts";
+import { type Completed, manifestYaml, noteAllocations } from "../pipeline/standalone.ts";
 import { jsonText } from "../report/json.ts";
 import { table } from "../report/table.ts";
 import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
@@ -10,18 +10,26 @@ import type { Io } from "./io.ts";
 
 /**
  * Shows what is filled in for Services that no cluster completed: addresses and ports, new or given out before.
- * With --record they are kept from now on, as `sync` keeps them.
+ * With --record they are kept from now on, as `sync` keeps them; Services that are not in this input keep theirs.
  */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
   const input = await inputFrom(flags, settings, io);
   if ((await accept(input, flags, settings, io)) === undefined) return ExitCode.inputRejected;
-  const completed = await completeInput(input, settings, io);
-  if (completed === undefined) return ExitCode.inputRejected;
-  const { assignments, allocations } = completed;
-  switch (textFlag(flags, "output") ?? "human") {
+  const allocateNow = async () => {
+    const completed = await completeInput(input, settings, { isWhole: false }, io);
+    if (completed === undefined) return ExitCode.inputRejected;
+    if (isSet(flags, "record")) await noteAllocations(completed.allocations, settings.stateDir);
+    show(completed, textFlag(flags, "output") ?? "human", io);
+    return ExitCode.done;
+  };
+  return isSet(flags, "record") ? exclusively(settings, await thisMachine(), allocateNow) : allocateNow();
+}
+
+function show({ input, assignments }: Completed, output: string, io: Io): void {
+  switch (output) {
     case "yaml":
-      io.out(manifestYaml(completed.input.manifests));
+      io.out(manifestYaml(input.manifests));
       break;
     case "json":
       io.out(jsonText(assignments));
@@ -39,8 +47,4 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
         ),
       );
   }
-  if (isSet(flags, "record")) {
-    await exclusively(settings, await thisMachine(), () => noteAllocations(allocations, settings.stateDir));
-  }
-  return ExitCode.done;
 }

@@ -22,7 +22,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   }
   const read = await inputFrom(flags, settings, io);
   if ((await accept(read, flags, settings, io)) === undefined) return ExitCode.inputRejected;
-  const input = (await completeInput(read, settings, io))?.input;
+  const input = (await completeInput(read, settings, { isWhole: true }, io))?.input;
   if (input === undefined) return ExitCode.inputRejected;
   noteNode(input, nodeFor(input.manifests, settings, someHost()), io);
 

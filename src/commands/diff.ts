@@ -22,7 +22,7 @@ import type { Family } from "../types.ts";
 import { noteNode } from "./compile.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
-import { accept, completeInput, inputFrom } from "./input.ts";
+import { accept, completeInput, extentOf, inputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 
 /** What this node's kernel holds, compared with what the input asks for. Changes nothing. */
@@ -31,7 +31,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await onThisNode(await settingsFrom(flags, io), machine, io);
   const sifted = await accept(await inputFrom(flags, settings, io), flags, settings, io);
   if (sifted === undefined) return ExitCode.inputRejected;
-  const input = (await completeInput(sifted.input, settings, io))?.input;
+  const input = (await completeInput(sifted.input, settings, extentOf(sifted), io))?.input;
   if (input === undefined) return ExitCode.inputRejected;
   // Whoever asks wants to know what is there, not what was left there.
   const node = await openNode({ ...settings, verify: true }, machine);

@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { type Sifted, sift } from "../pipeline/skip.ts";
-import { type Completed, complete } from "../pipeline/standalone.ts";
+import { type Completed, complete, type Extent } from "../pipeline/standalone.ts";
 import { type Input, readInput, readSources, type Sources } from "../pipeline.ts";
 import { diagnosticsText, foreignText, summaryText } from "../report/diagnostics.ts";
 import { count, styleFor } from "../report/style.ts";
@@ -56,8 +56,15 @@ export async function accept(input: Input, flags: Flags, settings: Settings, io:
  * Fills in what manifests that never saw a cluster lack, and says so. Undefined if there is nothing left to give out;
  * what is wrong was said then.
  */
-export async function completeInput(input: Input, settings: Settings, io: Io): Promise<Completed | undefined> {
-  const completed = await complete(input, settings);
+export async function completeInput(
+  input: Input,
+  settings: Settings,
+  extent: Extent,
+  io: Io,
+): Promise<Completed | undefined> {
+  const completed = await complete(input, settings, extent);
+  const { unusable } = completed;
+  if (unusable !== undefined) io.error(`warning: what was given out before cannot be read: ${unusable}\n`);
   const errors = ofSeverity(completed.findings, "error");
   if (errors.length > 0) {
     io.error(humanFindings(errors, input, io));
@@ -66,6 +73,11 @@ export async function completeInput(input: Input, settings: Settings, io: Io): P
   }
   io.note(filledInText(completed, io.errorIsTTY));
   return completed;
+}
+
+/** Invalid Services are left out of the input, but not gone. */
+export function extentOf({ skipped }: Sifted): Extent {
+  return { isWhole: skipped.length === 0 };
 }
 
 /** What is new; what was filled in before only where somebody looks on, so that cron has nothing to mail. */

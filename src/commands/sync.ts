@@ -29,7 +29,7 @@ import type { ApplyResult, Origin } from "../types.ts";
 import { needsRouteLocalnet, onThisNode, planAgain, planFor, scopeText, showPlans } from "./diff.ts";
 import { type Flags, isSet, listFlag, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
-import { accept, completeInput, sourcesFrom } from "./input.ts";
+import { accept, completeInput, extentOf, sourcesFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 import { uninterrupted } from "./signals.ts";
 
@@ -48,12 +48,17 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   }
   const few = from === undefined ? undefined : await syncFew(flags, settings, await sources(), from, machine, io);
   if (few !== undefined) return few;
-  const work = await workFrom(await sources(), from, flags, settings, io);
-  if (work === undefined) return ExitCode.inputRejected;
+  const sifted = await accept(judge(await sources(), settings), flags, settings, io);
+  if (sifted === undefined) return ExitCode.inputRejected;
+  const completed = async (next: typeof syncNow): Promise<ExitCode> => {
+    const work = await workFrom(await sources(), sifted, from, settings, io);
+    return work === undefined ? ExitCode.inputRejected : next(flags, settings, work, machine, io);
+  };
+  // What is given out is read and recorded under one lock: two runs at once would give it out twice.
   const code = isSet(flags, "dryRun")
-    ? await dryRun(flags, settings, work, machine, io)
-    : await exclusively(settings, machine, () => uninterrupted(io, () => syncNow(flags, settings, work, machine, io)));
-  return code === ExitCode.done && work.sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
+    ? await completed(dryRun)
+    : await exclusively(settings, machine, () => uninterrupted(io, () => completed(syncNow)));
+  return code === ExitCode.done && sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
 }
 
 /** What there is to sync. */
@@ -65,17 +70,16 @@ interface Work {
   readonly made: () => Made | undefined;
 }
 
-/** Judges and completes the input; undefined if it is rejected. */
+/** Completes the input; undefined if it is rejected. */
 async function workFrom(
   sources: Sources,
+  sifted: Sifted,
   from: RulesOrigin | undefined,
-  flags: Flags,
   settings: Settings,
   io: Io,
 ): Promise<Work | undefined> {
-  const sifted = await accept(judge(sources, settings), flags, settings, io);
-  const completed = sifted === undefined ? undefined : await completeInput(sifted.input, settings, io);
-  if (sifted === undefined || completed === undefined) return undefined;
+  const completed = await completeInput(sifted.input, settings, extentOf(sifted), io);
+  if (completed === undefined) return undefined;
   let made: Made | undefined;
   const madeFrom = () => {
     if (from === undefined || sifted.skipped.length > 0) return undefined;

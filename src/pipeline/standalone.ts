@@ -1,5 +1,8 @@
-import { readState, writeState } from "../apply/state.ts";
+import { join } from "node:path";
+import { readState, STATE_FILE, writeState } from "../apply/state.ts";
+import { UserError } from "../errors.ts";
 import { yamlText } from "../input/load/write.ts";
+import { canonicalIP } from "../ip.ts";
 import type { Input } from "../pipeline.ts";
 import { type Allocations, type Assignment, allocate, type ServiceAllocation } from "../resolve/allocate.ts";
 import { slicesFromPods } from "../resolve/pods.ts";
@@ -19,12 +22,20 @@ export interface Completed {
   readonly input: Input;
   /** Every value that was filled in, sorted by Service. */
   readonly assignments: readonly Assignment[];
-  /** What must be recorded for these values to stay; empty when nothing was filled in. */
+  /** What must be recorded for these values to stay; empty when nothing was filled in, or ever was. */
   readonly allocations: Allocations;
   /** What could not be given out. */
   readonly findings: readonly Diagnostic[];
   /** How many Services have endpoints that were derived from Pods. */
   readonly fromPods: number;
+  /** Why the record of what was given out cannot be used, where nothing was needed from it. */
+  readonly unusable?: string;
+}
+
+/** What an input is: all that this node serves, or some of it. */
+export interface Extent {
+  /** Services that are recorded and not in this input are gone; otherwise they keep what they have. */
+  readonly isWhole: boolean;
 }
 
 const API_VERSIONS = {
@@ -52,32 +63,55 @@ function said(manifest: object): object {
   return { ...manifest, spec: Object.fromEntries(fields) };
 }
 
-/** Fills in what is missing. Values given out before are read from the state directory, and are kept. */
-export async function complete(input: Input, settings: Settings): Promise<Completed> {
+/**
+ * Fills in what is missing. Values given out before are read from the state directory, and are kept. Who records what
+ * is filled in must hold the lock from here on.
+ * @throws UserError if values would be given out while those of before cannot be read
+ */
+export async function complete(
+  input: Input,
+  settings: Settings,
+  { isWhole }: Extent = { isWhole: true },
+): Promise<Completed> {
   if (!settings.standalone) return { input, findings: [], assignments: [], allocations: new Map(), fromPods: 0 };
   const services = input.manifests.filter(isService);
-  const { record } = await readState(settings.stateDir);
-  const recorded = allocationsIn(record.sections[SECTION]);
+  const { recorded, unusable } = await recordedAllocations(settings.stateDir);
   const rangesAreSupposed = settings.serviceCIDRs.length === 0;
   const serviceCIDRs = rangesAreSupposed ? DEFAULT_SERVICE_CIDRS : settings.serviceCIDRs;
   const allocated = allocate(
     services,
-    { serviceCIDRs, families: settings.families, rangesAreSupposed, nodePortRange: settings.nodePortRange },
+    {
+      serviceCIDRs,
+      families: settings.families,
+      rangesAreSupposed,
+      nodePortRange: settings.nodePortRange,
+      othersKeepTheirs: !isWhole,
+    },
     recorded,
   );
+  if (unusable !== undefined && (allocated.assignments.length > 0 || !isWhole)) throw cannotKnow(unusable);
   const whole: readonly Manifest[] = [...allocated.services, ...input.manifests.filter((one) => !isService(one))];
   // After the addresses: a Service without one would pass for headless.
   const slices = slicesFromPods(whole);
   const fromPods = new Set(slices.map(serviceKeyOf)).size;
   const given = new Set(allocated.assignments.map(({ service }) => service));
-  const allocations = new Map([...allocated.allocations].filter(([service]) => given.has(service)));
+  const others = isWhole ? [] : [...recorded].filter(([service]) => !allocated.allocations.has(service));
+  const allocations = new Map([...others, ...[...allocated.allocations].filter(([service]) => given.has(service))]);
   return {
     input: { ...input, manifests: [...whole, ...slices] },
     findings: allocated.diagnostics,
     assignments: allocated.assignments,
     allocations,
     fromPods,
+    ...(unusable === undefined ? {} : { unusable }),
   };
+}
+
+function cannotKnow(unusable: string): UserError {
+  return new UserError(
+    `what was given out before cannot be read: ${unusable}`,
+    "mend that file, or remove it: addresses and ports that no manifest names may then become others",
+  );
 }
 
 const SERVICE_NAME = "kubernetes.io/service-name";
@@ -90,7 +124,7 @@ function isService(manifest: Manifest): manifest is ServiceManifest {
   return manifest.kind === "Service";
 }
 
-/** Records what was given out, if that is not recorded yet. What no Service needs any more is free again. */
+/** Records what was given out, if that is not recorded yet. What is not among it is free again. */
 export async function noteAllocations(allocations: Allocations, stateDir: string): Promise<void> {
   const { record } = await readState(stateDir);
   const before = record.sections[SECTION];
@@ -99,23 +133,44 @@ export async function noteAllocations(allocations: Allocations, stateDir: string
   await writeState(stateDir, { ...record, sections: { ...record.sections, [SECTION]: now } });
 }
 
-function allocationsIn(section: unknown): Allocations {
-  if (typeof section !== "object" || section === null) return new Map();
-  return new Map(
-    Object.entries(section).filter((entry): entry is [string, ServiceAllocation] => isAllocation(entry[1])),
-  );
+/** What was given out, all of it or, where something is damaged, nothing and the reason. */
+async function recordedAllocations(
+  stateDir: string,
+): Promise<{ readonly recorded: Allocations; readonly unusable: string | undefined }> {
+  const file = join(stateDir, STATE_FILE);
+  const state = await readState(stateDir);
+  if (state.kind === "unusable") return { recorded: new Map(), unusable: `${file}: ${state.reason}` };
+  const section = state.record.sections[SECTION] ?? {};
+  const entries = typeof section === "object" && !Array.isArray(section) ? Object.entries(section) : undefined;
+  const recorded = new Map<string, ServiceAllocation>();
+  for (const [service, value] of entries ?? [["", section]]) {
+    const allocation = SERVICE_KEY.test(service) ? allocationFrom(value) : undefined;
+    if (allocation === undefined) {
+      return { recorded: new Map(), unusable: `${file}: sections.${SECTION} holds what no run wrote` };
+    }
+    recorded.set(service, allocation);
+  }
+  return { recorded, unusable: undefined };
 }
 
-function isAllocation(value: unknown): value is ServiceAllocation {
-  if (typeof value !== "object" || value === null) return false;
-  if (!("clusterIPs" in value && "nodePorts" in value && "healthCheckNodePort" in value)) return false;
+const SERVICE_KEY = /^[a-z0-9.-]+\/[a-z0-9.-]+$/;
+
+/** One entry of the record, as far as it can become part of a rule; undefined if no run wrote it. */
+function allocationFrom(value: unknown): ServiceAllocation | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (!("clusterIPs" in value && "nodePorts" in value && "healthCheckNodePort" in value)) return undefined;
   const { clusterIPs, nodePorts, healthCheckNodePort } = value;
-  return (
-    Array.isArray(clusterIPs) &&
-    clusterIPs.every((ip) => typeof ip === "string") &&
-    typeof nodePorts === "object" &&
-    nodePorts !== null &&
-    Object.values(nodePorts).every((port) => typeof port === "number") &&
-    typeof healthCheckNodePort === "number"
-  );
+  if (!Array.isArray(clusterIPs) || typeof nodePorts !== "object" || nodePorts === null) return undefined;
+  const ips = clusterIPs.map((ip: unknown) => (typeof ip === "string" ? canonicalIP(ip) : undefined));
+  const known = ips.filter((ip) => ip !== undefined);
+  const ports: readonly (readonly [string, unknown])[] = Object.entries(nodePorts);
+  if (known.length < ips.length || !ports.every((entry): entry is [string, number] => isPort(entry[1]))) {
+    return undefined;
+  }
+  if (healthCheckNodePort !== 0 && !isPort(healthCheckNodePort)) return undefined;
+  return { clusterIPs: known, nodePorts: Object.fromEntries(ports), healthCheckNodePort };
+}
+
+function isPort(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65_535;
 }

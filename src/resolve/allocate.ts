@@ -52,6 +52,7 @@ export function allocate(
   if (recorded.size > 0) for (const one of named) reserveRecorded(allocator, one, recorded.get(one.key));
   const supposed = options.rangesAreSupposed === true;
   for (const one of named) reserveExplicit(allocator, one, supposed);
+  if (options.othersKeepTheirs === true) reserveOthers(allocator, new Set(named.map(({ key }) => key)), recorded);
   const completed = [...services];
   const allocations = new Map<string, ServiceAllocation>();
   for (const { service, index, key } of named) {
@@ -100,6 +101,17 @@ function reserveRecorded(allocator: Allocator, { service, key }: Named, record: 
   const check = record.healthCheckNodePort;
   if (check !== 0 && wantsHealthCheck(service.spec) && (service.spec.healthCheckNodePort ?? 0) === 0)
     takePort(allocator, check, key);
+}
+
+/** After all explicit values: these are no reason to refuse a Service that is here. */
+function reserveOthers(allocator: Allocator, given: ReadonlySet<string>, recorded: Allocations): void {
+  for (const [key, { clusterIPs, nodePorts, healthCheckNodePort }] of recorded) {
+    if (given.has(key)) continue;
+    for (const ip of clusterIPs) takeIP(allocator, ip, key);
+    for (const port of [...Object.values(nodePorts), healthCheckNodePort]) {
+      if (port !== 0) takePort(allocator, port, key);
+    }
+  }
 }
 
 /** A port may be called like something that every JavaScript object has. */

@@ -22,6 +22,8 @@ export interface AllocateOptions {
   readonly rangesAreSupposed?: boolean;
   /** Both ends included. */
   readonly nodePortRange: { readonly first: number; readonly last: number };
+  /** Services that are recorded and not given are not gone: what they hold is taken. */
+  readonly othersKeepTheirs?: boolean;
 }
 
 /** One value that no manifest gave. */
