@@ -1,11 +1,12 @@
 import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "../types.ts";
-import { replaceFile } from "./stateFile.ts";
+import { digestOf, replaceFile } from "./stateFile.ts";
 
 /**
  * The objects that the kernel's rules were made from, kept so that a Service which is invalid today can be served
- * as it was yesterday. First line: version and hash, so that nothing else need be read to know what it is.
+ * as it was yesterday. First line: version, hash and what tells damage, so that nothing else need be read to know what
+ * it is.
  */
 export interface Accepted {
   /** Of the input, in hex. */
@@ -14,21 +15,26 @@ export interface Accepted {
 }
 
 const FILE = "accepted.json";
-const VERSION = "1";
+const VERSION = "2";
 
-function headOf(hash: string): string {
-  return `${JSON.stringify({ version: VERSION, hash })}\n`;
+/** The first line up to the digest: whose record it is. */
+function startOf(hash: string): string {
+  return `${JSON.stringify({ version: VERSION, hash }).slice(0, -1)},"digest":`;
 }
 
-/** The record; undefined when there is none, or it is damaged. */
+function headOf(hash: string, content: string): string {
+  return `${startOf(hash)}${JSON.stringify(digestOf(content))}}\n`;
+}
+
+/** The record; undefined when there is none, or it is not as it was written. */
 export async function readAccepted(stateDir: string): Promise<Accepted | undefined> {
   try {
     const text = await readFile(join(stateDir, FILE), "utf8");
     const end = text.indexOf("\n") + 1;
     const hash = /"hash":"([^"]*)"/.exec(text.slice(0, end))?.[1] ?? "";
-    const manifests: unknown = JSON.parse(text.slice(end));
-    if (text.slice(0, end) !== headOf(hash) || !Array.isArray(manifests)) return undefined;
-    return { hash, manifests: manifests as readonly Manifest[] };
+    const content = text.slice(end);
+    if (text.slice(0, end) !== headOf(hash, content)) return undefined;
+    return { hash, manifests: JSON.parse(content) as readonly Manifest[] };
   } catch {
     return undefined;
   }
@@ -36,7 +42,7 @@ export async function readAccepted(stateDir: string): Promise<Accepted | undefin
 
 /** Whether the record is that of this input. */
 export async function isRecorded(stateDir: string, hash: string): Promise<boolean> {
-  const wanted = Buffer.from(headOf(hash));
+  const wanted = Buffer.from(startOf(hash));
   try {
     const file = await open(join(stateDir, FILE), "r");
     try {
@@ -52,8 +58,9 @@ export async function isRecorded(stateDir: string, hash: string): Promise<boolea
 
 /** @throws the system's error when the directory cannot be written; then no record is left, rather than an old one */
 export async function writeAccepted(stateDir: string, { hash, manifests }: Accepted): Promise<void> {
+  const content = JSON.stringify(manifests);
   try {
-    await replaceFile(join(stateDir, FILE), headOf(hash) + JSON.stringify(manifests));
+    await replaceFile(join(stateDir, FILE), headOf(hash, content) + content);
   } catch (error) {
     await forgetAccepted(stateDir);
     throw error;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -115,9 +115,16 @@ describe("the record of what was accepted", () => {
     expect(await isRecorded(settings.stateDir, "large")).toBe(true);
   });
 
-  it("that is damaged counts as none, and is written anew", async () => {
+  it.each([
+    ["cut off", '[{"kind":'],
+    ["of nothing", "[null]"],
+    ["of another shape", "[{}]"],
+    ["of a Service without a spec", '[{"kind":"Service","metadata":{"namespace":"default","name":"web"}}]'],
+  ])("that is %s counts as none, and is written anew", async (_, content) => {
     await record(GOOD);
-    await writeFile(join(settings.stateDir, "accepted.json"), '{"version":"1","hash":"x"}\n[{"kind":');
+    const file = join(settings.stateDir, "accepted.json");
+    const [head] = (await readFile(file, "utf8")).split("\n");
+    await writeFile(file, `${head}\n${content}`);
     const bad = GOOD.replace("10.96.0.1,", "10.96.0.999,");
     expect(await siftText(bad)).toMatchObject({ recorded: false });
     await record(GOOD);
