@@ -99,6 +99,16 @@ describe.each(nftPrograms())("$title", ({ path }) => {
       expect(nftables.stamp(node.held())).toBe(nftables.stamp(before));
     });
 
+    test("every bit for the mark is read back as it was written", () => {
+      const ruleset = rulesetOf([], { family, localDetector: { kind: "none" } });
+      const plain = { serviceCIDRs: [], nodePortAddresses: { kind: "any" } } as const;
+      for (let bit = 0; bit < 32; bit++) {
+        const wanted = nftables.render(ruleset, renderOptions({ family, masqueradeMark: 2 ** bit, ...plain }));
+        node.sync(wanted);
+        expect(node.changesTo(wanted)).toEqual([]);
+      }
+    });
+
     test("the text of compile loads onto nothing and onto itself, and says the same", () => {
       const { steps } = nftables.replacement(family, before, []);
       node.run(steps);

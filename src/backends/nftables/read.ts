@@ -158,9 +158,13 @@ function withProtocolName(rule: string): string {
  * numbers without leading zeros, and no words that are understood.
  */
 export function comparable(_object: string, text: string): string {
-  return text
-    .replace(/0x0*([0-9a-f]+)/g, "0x$1")
-    .replace(/^meta l4proto tcp reject with tcp reset$/, "reject with tcp reset")
-    .replace(/^reject with icmp(?:v6|x)? (?:type )?port-unreachable$/, "reject")
-    .replace(/\b(?:or|xor|and)\b/g, (word) => ({ or: "|", xor: "^", and: "&" })[word] ?? word);
+  return (
+    text
+      // How nft prints a test of the highest bit, which looks like a prefix to it.
+      .replace(/^meta mark != 0x0+\/1\b/, "meta mark & 0x80000000 != 0x0")
+      .replace(/0x0*([0-9a-f]+)/g, "0x$1")
+      .replace(/^meta l4proto tcp reject with tcp reset$/, "reject with tcp reset")
+      .replace(/^reject with icmp(?:v6|x)? (?:type )?port-unreachable$/, "reject")
+      .replace(/\b(?:or|xor|and)\b/g, (word) => ({ or: "|", xor: "^", and: "&" })[word] ?? word)
+  );
 }

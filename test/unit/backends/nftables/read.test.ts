@@ -118,6 +118,7 @@ describe("read", () => {
 describe("comparable", () => {
   it.each([
     ["meta mark set meta mark | 0x00004000", "meta mark set meta mark or 0x4000"],
+    ["meta mark & 0x80000000 != 0x00000000 masquerade", "meta mark != 0x00000000/1 masquerade"],
     ["reject with tcp reset", "meta l4proto tcp reject with tcp reset"],
     ["reject", "reject with icmpv6 port-unreachable"],
   ])("%s is %s", (one, other) => {
