@@ -126,7 +126,9 @@ const EVERYWHERE = { ipv4: "0.0.0.0/0", ipv6: "::/0" } as const;
 
 /**
  * CIDRs of one family; a family that is left with none answers everywhere, whatever the other one does. By default
- * iptables answers everywhere, nftables on the primary address.
+ * iptables answers everywhere, nftables on the primary address, and everywhere, as kube-proxy's does, where none is
+ * known.
+ * @throws UserError if only the primary address was asked for, and none is known: answering everywhere would open ports
  */
 function nodePortCIDRs(settings: Settings, facts: NodeFacts, family: Family): readonly string[] {
   const { nodePortAddresses: setting } = settings;
@@ -136,7 +138,8 @@ function nodePortCIDRs(settings: Settings, facts: NodeFacts, family: Family): re
       return [EVERYWHERE[family]];
     case "primary": {
       const ip = facts.ips[family];
-      if (ip === undefined || isLoopback(ip)) return [EVERYWHERE[family]];
+      if (setting.kind === "primary" && !Object.values(facts.ips).some(isPrimary)) throw primaryIsUnknown(facts);
+      if (!isPrimary(ip)) return [EVERYWHERE[family]];
       return [`${ip}/${family === "ipv4" ? 32 : 128}`];
     }
     case "cidrs": {
@@ -144,6 +147,17 @@ function nodePortCIDRs(settings: Settings, facts: NodeFacts, family: Family): re
       return own.length === 0 ? [EVERYWHERE[family]] : own;
     }
   }
+}
+
+function isPrimary(ip: string | undefined): ip is string {
+  return ip !== undefined && !isLoopback(ip);
+}
+
+function primaryIsUnknown({ name }: NodeFacts): UserError {
+  return new UserError(
+    `--nodeport-addresses primary: no address of the node ${name} is known`,
+    "give it with --node-ip, or add the Node object to the input (kubectl get nodes -o yaml)",
+  );
 }
 
 function includesLoopback(cidrs: readonly string[]): boolean {

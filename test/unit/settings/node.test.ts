@@ -128,10 +128,19 @@ describe("where NodePorts answer", () => {
     expect(answers(values, family)).toBe(expected);
   });
 
-  it("a primary address that is unknown or a loopback one means everywhere", () => {
-    const bare = { ...HOST, addresses: [] };
-    expect(answers({ nodeportAddresses: "primary" }, "ipv4", bare, [])).toBe("any, localhost");
-    expect(answers({ nodeportAddresses: "primary", nodeIp: "127.0.0.1" }, "ipv4", bare, [])).toBe("any, localhost");
+  const bare = { ...HOST, addresses: [] };
+
+  it("a primary address that is unknown or a loopback one is asked for in vain", () => {
+    const asked = { nodeportAddresses: "primary" };
+    expect(() => answers(asked, "ipv4", bare, [])).toThrow("no address of the node worker-1 is known");
+    expect(() => answers({ ...asked, nodeIp: "127.0.0.1" }, "ipv4", bare, [])).toThrow("is known");
+    // One family is enough, as it is for kube-proxy.
+    expect(answers({ ...asked, nodeIp: "192.168.0.5" }, "ipv6", bare, [])).toBe("any, no localhost");
+  });
+
+  it("by default nftables answers on the primary address, and everywhere if none is known", () => {
+    expect(answers({ backend: "nftables" })).toBe("192.168.0.5, no localhost");
+    expect(answers({ backend: "nftables" }, "ipv4", bare, [])).toBe("any, no localhost");
   });
 });
 
