@@ -92,9 +92,10 @@ function isUnset(value: unknown): boolean {
   return value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
 }
 
-/** Paths of all fields that hold something other than a default. */
+/** Paths of all fields that hold something other than a default. A feature gate's is not known: each counts. */
 function leavesOf(value: unknown, path: string): readonly string[] {
-  if (isUnset(value) || value === false || value === 0 || value === "0s") return [];
+  const isOff = value === false && !path.startsWith("featureGates.");
+  if (isUnset(value) || isOff || value === 0 || value === "0s") return [];
   if (!isFields(value)) return [path];
   return Object.entries(value).flatMap(([name, inner]) => leavesOf(inner, path === "" ? name : `${path}.${name}`));
 }

@@ -113,6 +113,14 @@ describe("a KubeProxyConfiguration", () => {
     expect(readConfig(config, "c.yaml", undefined).ignored).toEqual(["nftables.masqueradeBit"]);
   });
 
+  it("says which feature gates it does not heed, on or off", () => {
+    const config = { ...KUBE_PROXY, featureGates: { AllowServiceExternalIPs: false, Other: true } };
+    expect(readConfig(config, "c.yaml", undefined).ignored).toEqual([
+      "featureGates.AllowServiceExternalIPs",
+      "featureGates.Other",
+    ]);
+  });
+
   it("has a section for each backend; the flag says which one counts", () => {
     const config = { ...KUBE_PROXY, mode: "iptables", iptables: { masqueradeBit: 9 }, nftables: { masqueradeBit: 11 } };
     const bit = (backend?: string) =>
