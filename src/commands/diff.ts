@@ -28,7 +28,7 @@ import type { Io } from "./io.ts";
 /** What this node's kernel holds, compared with what the input asks for. Changes nothing. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const machine = await thisMachine();
-  const settings = await onThisNode(await settingsFrom(flags, io), machine, io);
+  const settings = await settingsHere(flags, machine, io);
   const sifted = await accept(await inputFrom(flags, settings, io), flags, settings, io);
   if (sifted === undefined) return ExitCode.inputRejected;
   const input = (await completeInput(sifted.input, settings, extentOf(sifted), io))?.input;
@@ -46,11 +46,16 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
 }
 
 /** The settings with a backend: for `auto`, the one that this node can use, and why is said. */
-export async function onThisNode(settings: Settings, machine: Machine, io: Io): Promise<Settings> {
-  if (settings.backend !== "auto") return settings;
-  const { backend, why } = await chooseBackend(machine);
-  io.note(`note: backend ${backend}: ${why}\n`);
-  return withBackend(settings, backend);
+export async function settingsHere(flags: Flags, machine: Machine, io: Io): Promise<Settings> {
+  const choose = async () => {
+    const { backend, why } = await chooseBackend(machine);
+    io.note(`note: backend ${backend}: ${why}\n`);
+    return backend;
+  };
+  // Before the file is read: kube-proxy's has a section for each backend.
+  if (textFlag(flags, "backend") === "auto") return settingsFrom({ ...flags, backend: await choose() }, io);
+  const settings = await settingsFrom(flags, io);
+  return settings.backend === "auto" ? withBackend(settings, await choose()) : settings;
 }
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];

@@ -26,8 +26,8 @@ import { changesJson, jsonText } from "../report/json.ts";
 import { count, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, Origin } from "../types.ts";
-import { needsRouteLocalnet, onThisNode, planAgain, planFor, scopeText, showPlans } from "./diff.ts";
-import { type Flags, isSet, listFlag, settingsFrom, textFlag } from "./flags.ts";
+import { needsRouteLocalnet, planAgain, planFor, scopeText, settingsHere, showPlans } from "./diff.ts";
+import { type Flags, isSet, listFlag, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import { accept, completeInput, extentOf, sourcesFrom } from "./input.ts";
 import type { Io } from "./io.ts";
@@ -36,7 +36,7 @@ import { uninterrupted } from "./signals.ts";
 /** Makes this node's kernel hold what the input asks for, all or nothing. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const machine = await thisMachine();
-  const settings = await onThisNode(await settingsFrom(flags, io), machine, io);
+  const settings = await settingsHere(flags, machine, io);
   const from = await quickOrigin(flags, settings, machine, io);
   let read: Promise<Sources> | undefined;
   const sources = () => {
