@@ -48,17 +48,22 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   }
   const few = from === undefined ? undefined : await syncFew(flags, settings, await sources(), from, machine, io);
   if (few !== undefined) return few;
-  const sifted = await accept(judge(await sources(), settings), flags, settings, io);
-  if (sifted === undefined) return ExitCode.inputRejected;
+  const judged = judge(await sources(), settings);
+  // An input that is rejected waits for nobody; one of which a part is left out needs the record of the last run.
+  const isSifted = isSet(flags, "skipInvalid");
+  const accepted = isSifted ? undefined : await accept(judged, flags, settings, io);
+  if (accepted === undefined && !isSifted) return ExitCode.inputRejected;
   const completed = async (next: typeof syncNow): Promise<ExitCode> => {
-    const work = await workFrom(await sources(), sifted, from, settings, io);
-    return work === undefined ? ExitCode.inputRejected : next(flags, settings, work, machine, io);
+    const sifted = accepted ?? (await accept(judged, flags, settings, io));
+    const work = sifted === undefined ? undefined : await workFrom(await sources(), sifted, from, settings, io);
+    if (work === undefined) return ExitCode.inputRejected;
+    const code = await next(flags, settings, work, machine, io);
+    return code === ExitCode.done && work.sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
   };
-  // What is given out is read and recorded under one lock: two runs at once would give it out twice.
-  const code = isSet(flags, "dryRun")
-    ? await completed(dryRun)
-    : await exclusively(settings, machine, () => uninterrupted(io, () => completed(syncNow)));
-  return code === ExitCode.done && sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
+  // What was accepted and given out is read and recorded under one lock: two runs at once would undo one another's.
+  return isSet(flags, "dryRun")
+    ? completed(dryRun)
+    : exclusively(settings, machine, () => uninterrupted(io, () => completed(syncNow)));
 }
 
 /** What there is to sync. */

@@ -82,7 +82,9 @@ function stamp(tables: readonly Table[]): string | undefined {
 /** Session affinity remembers every client in a set. */
 function isWrittenByPackets(tables: readonly Table[]): boolean {
   return tables.some(({ objects }) => {
-    for (const { name } of objects.values()) if (isAffinityChain(name)) return true;
+    for (const object of objects.values()) {
+      if (isAffinityChain(object.name) && object.kind === "chain" && object.lines.length > 0) return true;
+    }
     return false;
   });
 }

@@ -1,4 +1,4 @@
-import { InternalError } from "../../errors.ts";
+import { ExitCode, InternalError, UserError } from "../../errors.ts";
 import { isLoopback } from "../../ip.ts";
 import type {
   Chain,
@@ -163,9 +163,19 @@ function writeDispatch(writing: Writing, targets: (id: ChainId) => Target, dispa
   const address = isNodePort ? `${port}` : `${destination.ip} . ${port}`;
   const isNew = putNoted(writing, name, frontend, entryVerdict(writing, target, entry, protocol), origin);
   if (!isNew || target.affinitySeconds !== undefined) return;
+  if (target.local.values.length > 0 && target.cluster.values.length > LOCAL_OFFSET) throw tooMany(origin);
   const endpoints = elementsOf(writing, endpointsMap(entry, protocol));
   writeEndpoints(endpoints, address, 0, target.cluster, origin);
   writeEndpoints(endpoints, address, LOCAL_OFFSET, target.local, origin);
+}
+
+/** The indices of those on this node would be others' as well. */
+function tooMany({ servicePort: { text } }: Origin): UserError {
+  return new UserError(
+    `Service ${text} has more than ${LOCAL_OFFSET} endpoints, and some on this node: nftables maps have no room for both`,
+    "spread the Pods over several Services, or use --backend iptables",
+    ExitCode.inputRejected,
+  );
 }
 
 function writeEndpoints(

@@ -173,17 +173,19 @@ const HIGHEST_NUMBER = 0xffff_0000;
  */
 function settleNumbers(objects: Map<string, TableObject>, wanted: Table, held: Table): number {
   const taken = new Map<string, number>();
+  const used = new Set<number>();
   let highest = 0;
   for (const object of held.objects.values()) {
     if (object.kind !== "chain" || !isAffinityEndpointChain(object.name)) continue;
     const number = numberOf(object.lines);
-    if (number === 0) continue;
+    // A number that two have is one's alone from now on.
+    if (number === 0 || used.has(number)) continue;
     taken.set(object.name, number);
+    used.add(number);
     highest = Math.max(highest, number);
   }
   let next = Math.max(nextEndpointOf(held), highest + 1);
   if (next > HIGHEST_NUMBER) next = 1;
-  const used = new Set(taken.values());
   const settled = new Map<number, number>();
   for (const [name, object] of wanted.objects) {
     if (object.kind !== "chain" || !isAffinityEndpointChain(name)) continue;

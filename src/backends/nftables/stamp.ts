@@ -15,6 +15,8 @@ export const STAMP = "stamp";
 const FIRST_HASH = mark(4);
 const SECOND_HASH = mark(5);
 const NEXT_ENDPOINT = mark(3);
+/** There from the step that makes new chains until the one that uses them: such a table is none that was written. */
+export const UNFINISHED = mark(6);
 
 /** The table with the stamp that fits it. */
 export function stamped(table: Table, nextEndpoint: number): Table {
@@ -55,7 +57,8 @@ function withHash(table: Table, [first, second]: readonly [number, number], next
 export function stampOf(table: Table): string | undefined {
   const first = stampElement(table, FIRST_HASH);
   const second = stampElement(table, SECOND_HASH);
-  return first === undefined || second === undefined ? undefined : `${first}${second}`;
+  const isUnfinished = stampElement(table, UNFINISHED) !== undefined;
+  return first === undefined || second === undefined || isUnfinished ? undefined : `${first}${second}`;
 }
 
 export function nextEndpointOf(table: Table): number {

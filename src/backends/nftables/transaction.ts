@@ -1,7 +1,7 @@
 import { reversed } from "../../change.ts";
 import type { Change, Family, Line, TableObject, Transaction, TransactionStep } from "../../types.ts";
 import { TABLE } from "./names.ts";
-import { STAMP } from "./stamp.ts";
+import { STAMP, UNFINISHED } from "./stamp.ts";
 import { blockOf, type ChainObject, isElements, Script, TABLE_COMMENT, tableOf } from "./text.ts";
 
 /**
@@ -38,8 +38,18 @@ function stepsOf(family: Family, changes: readonly Change[]): readonly Transacti
     const step = stepOf(script);
     if (step.text !== text) steps.push(step);
   };
-  push((script) => writeNewChains(script, table, changes));
-  push((script) => writeMain(script, table, changes));
+  const unfinished = `element ${table} ${STAMP} { ${UNFINISHED} : ${UNFINISHED} }`;
+  const isMarked = isStampKept(changes);
+  push((script) => {
+    const isIdle = !writeNewChains(script, table, changes);
+    // Killed here, the next run must look at everything: numbers that these chains have are taken.
+    if (isMarked && !isIdle) script.add(`add ${unfinished}`);
+  });
+  const isUnfinished = isMarked && steps.length > 0;
+  push((script) => {
+    if (isUnfinished) script.add(`delete ${unfinished}`);
+    writeMain(script, table, changes);
+  });
   push((script) => writeDeletions(script, table, changes));
   return steps;
 }
@@ -80,18 +90,30 @@ function isRegular(object: TableObject | undefined): object is ChainObject {
 
 // ── Before ───────────────────────────────────────────────────────────────────────────────────────
 
-function writeNewChains(script: Script, table: string, changes: readonly Change[]): void {
+/** Whether the stamp stands and is not marked yet. */
+function isStampKept(changes: readonly Change[]): boolean {
+  const stamp = changes.find(({ name }) => name === STAMP);
+  if (stamp?.before === undefined || stamp.after === undefined || !isElements(stamp.before)) return false;
+  return !stamp.before.elements.has(UNFINISHED);
+}
+
+/** Returns whether there were any. */
+function writeNewChains(script: Script, table: string, changes: readonly Change[]): boolean {
+  let isAny = false;
   const objects: TableObject[] = [];
   for (const { before, after } of changes) {
     if (before === undefined && after !== undefined && (isElements(after) || isRegular(after))) objects.push(after);
   }
   declare(script, table, objects);
+  isAny = objects.length > 0;
   for (const { before, after } of changes) {
     if (!isRegular(after) || !isIdle(before)) continue;
     // Should it be there all the same, its rules must not stand twice.
     script.add(`flush chain ${table} ${after.name}`);
     appendRules(script, table, after);
+    isAny = true;
   }
+  return isAny;
 }
 
 /** A chain that is not there, or without rules: nothing that matters leads to it. */

@@ -123,6 +123,19 @@ describe("numbers for session affinity", () => {
     expect(numberOf(settle(sticky(3, 4), held), "10.0.0.4")).toBe(4);
   });
 
+  it("are one endpoint's each, even where the kernel holds one twice", () => {
+    const held = sticky(1, 2).map((table) => {
+      const objects = new Map(table.objects);
+      const [one, other] = [1, 2].map((last) => objects.get(`affinity-endpoint-ns/web/tcp/__10.0.0.${last}/80`));
+      if (one?.kind === "chain" && other?.kind === "chain") objects.set(other.name, { ...other, lines: one.lines });
+      return { ...table, objects };
+    });
+    expect(numberOf(held, "10.0.0.1")).toBe(numberOf(held, "10.0.0.2"));
+    const settled = settle(sticky(1, 2), held);
+    expect(numberOf(settled, "10.0.0.1")).toBe(numberOf(held, "10.0.0.1"));
+    expect(numberOf(settled, "10.0.0.2")).not.toBe(numberOf(held, "10.0.0.1"));
+  });
+
   it("start again before they run out", () => {
     const held = withElements(sticky(1, 2), "stamp", ["0x00000003 : 0xffffffff"]);
     const settled = settle(sticky(1, 2, 3), held);
