@@ -73,6 +73,17 @@ describe.each(["iptables", "nftables"] as const)("beside others, backend %s", (b
     expect(node.run("nft", ["list", "chain", "ip", "nat", "KUBE-SERVICES"])).toContain("KUBE-SERVICES");
   });
 
+  test("a dry run says what would go besides, and changes nothing", async () => {
+    const other = backend === "iptables" ? "nftables" : "iptables";
+    await node.program.succeed("sync", { ...node.flags, backend: other }, CLUSTER);
+    const before = node.everything();
+    const { stderr } = await node.program.run("sync", { ...node.flags, "dry-run": true }, CLUSTER);
+    expect(stderr).toContain(`the ${other} rules of before would be removed`);
+    expect(node.everything()).toBe(before);
+    await node.program.succeed("sync", node.flags, CLUSTER);
+    expect(node.everything()).not.toMatch(other === "iptables" ? /KUBE-SERVICES/ : /svctables/);
+  });
+
   test("nor is it a reason to stop where it cannot hold anything of ours", async () => {
     node.run("iptables-nft", ["-A", "INPUT", "-p", "tcp", "--dport", "22", "-j", "ACCEPT"]);
     node.run("nft", ["add", "rule", "ip", "filter", "INPUT", "ct", "state", "vmap", "{ invalid : drop }"]);
