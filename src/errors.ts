@@ -33,15 +33,7 @@ export class UserError extends Error {
 export class MissingProgramError extends UserError {}
 
 /** A listing that leaves out what others' rules keep the tool from reading. */
-export class UnreadableTableError extends UserError {
-  constructor(
-    message: string,
-    hint: string,
-    readonly table: string,
-  ) {
-    super(message, hint);
-  }
-}
+export class UnreadableTableError extends UserError {}
 
 /** The system refused: a full disk, which it may say without a path, a read-only one, a missing permission. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {

@@ -99,7 +99,6 @@ function unreadableTable(program: string, family: Family, table: string): Unread
   return new UnreadableTableError(
     `${program} cannot show the ${family} table ${table}: it holds rules which only nft understands`,
     `move those rules to a table of their own: \`nft list table ${family === "ipv4" ? "ip" : "ip6"} ${table}\` shows them`,
-    table,
   );
 }
 

@@ -49,8 +49,8 @@ async function remove(
   const { families = ["ipv4", "ipv6"], stateDir } = settings;
   // What stays needs both: the record of what was accepted, and packets for 127.0.0.1.
   if (names.length > 1 && families.length > 1) await forgetAccepted(stateDir);
-  const hasPorts = !names.includes("iptables") || !families.includes("ipv4");
-  if (!hasPorts && (await restoreRouteLocalnet(stateDir))) io.note("set net.ipv4.conf.all.route_localnet = 0\n");
+  const isRid = names.includes("iptables") && families.includes("ipv4");
+  if (isRid && (await restoreRouteLocalnet(stateDir))) io.note("set net.ipv4.conf.all.route_localnet = 0\n");
   for (const { name } of rest.leftovers) io.note(`removed ${name}\n`);
   if (result.kind === "applied") io.note(`removed our rules: ${countsText(result.changes)}\n`);
   else if (rest.leftovers.length === 0) io.note("nothing to remove\n");

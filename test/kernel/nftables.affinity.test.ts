@@ -115,6 +115,23 @@ describe.each(nftPrograms())("session affinity, $title", ({ path }) => {
       expect(undo.length).toBeGreaterThan(0);
     });
 
+    test("a run that is killed between its steps is not believed, and its numbers are given to nobody else", async () => {
+      node.sync(wanted([1], 60));
+      expect(nftables.stamp(node.held())).toBeDefined();
+      const { steps } = nftables.transaction(family, node.changesTo(wanted([1, 2], 60)));
+      expect(steps.length).toBeGreaterThan(1);
+      node.run(steps.slice(0, 1));
+      // A record is believed only where the kernel's stamp is its own.
+      expect(nftables.stamp(node.held())).toBeUndefined();
+      node.sync(wanted([1, 3], 60));
+      node.sync(wanted([1, 2, 3], 60));
+      expect(node.changesTo(wanted([1, 2, 3], 60))).toEqual([]);
+      expect(nftables.stamp(node.held())).toBeDefined();
+      const first = await answers();
+      expect(new Set(first)).toEqual(new Set([1, 2, 3]));
+      expect(await answers()).toEqual(first);
+    });
+
     test("an undone change takes no client's endpoint away", async () => {
       node.sync(wanted([1, 2, 3], 60));
       const first = await answers();

@@ -41,9 +41,9 @@ function stepsOf(family: Family, changes: readonly Change[]): readonly Transacti
   const unfinished = `element ${table} ${STAMP} { ${UNFINISHED} : ${UNFINISHED} }`;
   const isMarked = isStampKept(changes);
   push((script) => {
-    const isIdle = !writeNewChains(script, table, changes);
+    const isAny = writeNewChains(script, table, changes);
     // Killed here, the next run must look at everything: numbers that these chains have are taken.
-    if (isMarked && !isIdle) script.add(`add ${unfinished}`);
+    if (isMarked && isAny) script.add(`add ${unfinished}`);
   });
   const isUnfinished = isMarked && steps.length > 0;
   push((script) => {
@@ -99,13 +99,12 @@ function isStampKept(changes: readonly Change[]): boolean {
 
 /** Returns whether there were any. */
 function writeNewChains(script: Script, table: string, changes: readonly Change[]): boolean {
-  let isAny = false;
   const objects: TableObject[] = [];
   for (const { before, after } of changes) {
     if (before === undefined && after !== undefined && (isElements(after) || isRegular(after))) objects.push(after);
   }
   declare(script, table, objects);
-  isAny = objects.length > 0;
+  let isAny = objects.length > 0;
   for (const { before, after } of changes) {
     if (!isRegular(after) || !isIdle(before)) continue;
     // Should it be there all the same, its rules must not stand twice.
