@@ -90,6 +90,27 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/sync.ts"),
   },
   {
+    name: "explain",
+    summary: "say what becomes of a packet on this node, and why; needs no root and changes nothing",
+    settings: [
+      CLUSTER_OPTIONS,
+      STANDALONE_OPTIONS,
+      NODE_OPTIONS,
+      BACKEND_OPTIONS.slice(0, 1),
+      KERNEL_OPTIONS.filter(({ key }) => key === "stateDir"),
+    ],
+    flags: [
+      ...INPUT,
+      ...STRICT,
+      ["--to <ADDRESS:PORT>", "where the packet is sent; IPv6 as [ADDRESS]:PORT"],
+      ["--protocol <NAME>", "of the packet (default: tcp)", ["tcp", "udp", "sctp"]],
+      ["--from <ADDRESS>", "who sends it (default: this node)"],
+      ["--in-interface <NAME>", "by which it comes in, for detect-local modes that ask for interfaces"],
+      ["--output <FORMAT>", "how to print it", ["human", "json"]],
+    ],
+    load: () => import("./commands/explain.ts"),
+  },
+  {
     name: "allocate",
     summary: "show the addresses and ports that are filled in where manifests lack them",
     settings: [

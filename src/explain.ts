@@ -11,6 +11,7 @@ import type {
   Packet,
   RenderOptions,
   Ruleset,
+  Statement,
   Trace,
 } from "./types.ts";
 
@@ -136,7 +137,7 @@ function follow(walk: Walk, { destination, origin }: Dispatch, start: ChainId): 
     for (const { matches: conditions, statement } of chain.rules) {
       if (!conditions.every((match) => matches(walk, match))) continue;
       if (statement.kind === "masquerade") masquerade = true;
-      else if (statement.kind === "dnat") return toEndpoints(walk, statement.endpoints, masquerade);
+      else if (statement.kind === "dnat") return toEndpoints(walk, statement, masquerade);
       else if (statement.verdict.kind === "goto") {
         next = statement.verdict.chain;
         steps.push(`policy ${next.role === "local" ? "Local: endpoints on this node" : "Cluster: any endpoint"}`);
@@ -166,8 +167,13 @@ function isMasqueradedClusterIP(walk: Walk): boolean {
   return walk.ruleset.masqueradeClusterIP?.every((match) => matches(walk, match)) ?? false;
 }
 
-function toEndpoints({ packet, backend, steps }: Walk, endpoints: readonly Endpoint[], masquerade: boolean): Fate {
-  steps.push(`one of ${endpoints.length}: ${endpoints.map(({ address }) => address).join(", ")}`);
+function toEndpoints(
+  { packet, backend, steps }: Walk,
+  { endpoints, affinitySeconds }: Extract<Statement, { kind: "dnat" }>,
+  masquerade: boolean,
+): Fate {
+  steps.push(endpoints.length === 1 ? "its only endpoint" : `one of ${endpoints.length} endpoints`);
+  if (affinitySeconds !== undefined) steps.push(`a client gets the same one again within ${affinitySeconds} s`);
   // An endpoint that calls itself would answer itself directly; nftables knows only endpoints of this node.
   const isHairpin = ({ ip, isLocal }: Endpoint) => ip === packet.source && (backend === "iptables" || isLocal);
   return {

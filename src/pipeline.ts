@@ -5,6 +5,7 @@ import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
 import { diff } from "./diff.ts";
 import { InternalError, UserError } from "./errors.ts";
+import { explain } from "./explain.ts";
 import { findings } from "./input/checks/index.ts";
 import { load, loadSources, readSources, type Sources } from "./input/load.ts";
 import { validate } from "./input/validate.ts";
@@ -21,10 +22,12 @@ import type {
   KernelCommands,
   Manifest,
   NodeManifest,
+  Packet,
   Ruleset,
   Runner,
   ServicePort,
   Table,
+  Trace,
 } from "./types.ts";
 
 export type { FamilyPlan } from "./apply/apply.ts";
@@ -124,6 +127,15 @@ export function decide(manifests: readonly Manifest[], settings: Settings, host:
   const ruleset = compile(servicePorts, compileOptions(settings, node, family));
   const wanted = backendOf(settings).render(ruleset, renderOptions(settings, node, host, family));
   return { family, servicePorts, ruleset, wanted };
+}
+
+/** What becomes of a packet on this node, told without a kernel. */
+export function trace(manifests: readonly Manifest[], settings: Settings, host: HostFacts, packet: Packet): Trace {
+  const { family } = packet;
+  const node = nodeFor(manifests, settings, host);
+  const ruleset = compile(resolve(manifests, family, node.facts), compileOptions(settings, node, family));
+  const options = renderOptions(settings, node, host, family);
+  return explain(ruleset, packet, { ...options, backend: backendOf(settings).name, node: node.facts });
 }
 
 /** What the tool takes on a node that holds none of our rules. */

@@ -96,6 +96,7 @@ describe("help", () => {
     "cleanup --help",
     "version --help",
     "allocate --help",
+    "explain --help",
   ])("%s", async (line) => {
     const { exitCode, stdout, stderr } = await svctables(words(line));
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -108,7 +109,7 @@ describe("help", () => {
   });
 
   it("describes every option of every command in a terminal's width", async () => {
-    for (const command of ["compile", "validate", "diff", "sync", "allocate", "cleanup", "version"]) {
+    for (const command of ["compile", "validate", "diff", "sync", "explain", "allocate", "cleanup", "version"]) {
       const { stdout } = await svctables([command, "--help"]);
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
       expect(stdout).not.toMatch(/^ {2}(-\S, )?--[\w-]+( <[\w.]+>)?$/m);
@@ -190,6 +191,27 @@ describe("exit code and what is said", () => {
     ["compile -f web.yaml --node-name n1 --emit documents", 0],
     ["compile -f web.yaml --node-name n1 --emit model", 0],
     ["compile -f web.yaml --node-name n1 --emit ruleset", 0],
+    // explain
+    ["explain -f web.yaml", 2],
+    ["explain -f web.yaml --to 10.96.0.10", 2],
+    ["explain -f web.yaml --to fd00:96::a:80", 2],
+    ["explain -f web.yaml --to 10.96.0.10:65536", 2],
+    ["explain -f web.yaml --to 10.96.0.10:80 --from fd00:96::b", 2],
+    ["explain -f web.yaml --to 10.96.0.10:80 --backend auto", 2],
+    [
+      "explain -f web.yaml --to 10.96.0.10:80 --from 198.51.100.1 --detect-local-mode BridgeInterface --pod-bridge-interface cni0",
+      2,
+    ],
+    ["explain -f bad.yaml --to 10.96.0.10:80", 3],
+    ["explain -f web.yaml --to 10.96.0.10:80 --from 198.51.100.1", 0],
+    ["explain -f web.yaml --to 10.96.0.10:80 --from 198.51.100.1 --cluster-cidr 10.244.0.0/16 --backend nftables", 0],
+    [
+      "explain -f web.yaml --to 10.96.0.10:80 --from 198.51.100.1 --detect-local-mode BridgeInterface --pod-bridge-interface cni0 --in-interface cni0",
+      0,
+    ],
+    ["explain -f web.yaml --to 10.96.0.10:81 --from 198.51.100.1 --backend nftables --output json", 0],
+    ["explain -f web.yaml --to 127.0.0.1:80 --protocol udp", 0],
+    ["explain -f six.yaml --to [fd00:96::a]:80 --from fd00::7", 0],
   ];
 
   it.concurrent.for(table)("svctables %s → %i", async ([line, expected, input = ""], { expect }) => {

@@ -14,12 +14,7 @@ import type { Io } from "./io.ts";
 /** Prints what the tool takes on a node that holds none of our rules. Needs no root and reads no kernel. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
-  if (settings.backend === "auto") {
-    throw new UserError(
-      "compile asks no kernel, so it cannot choose the backend",
-      "write --backend iptables or nftables",
-    );
-  }
+  demandBackend(settings, "compile");
   const read = await inputFrom(flags, settings, io);
   if ((await accept(read, flags, settings, io)) === undefined) return ExitCode.inputRejected;
   const input = (await completeInput(read, settings, { isWhole: true }, io))?.input;
@@ -44,6 +39,15 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
         : compileText(decision, settings),
   );
   return ExitCode.done;
+}
+
+/** @throws UserError if the backend is left to the kernel, which this command does not ask */
+export function demandBackend({ backend }: Settings, command: string): void {
+  if (backend !== "auto") return;
+  throw new UserError(
+    `${command} asks no kernel, so it cannot choose the backend`,
+    "write --backend iptables or nftables",
+  );
 }
 
 /** The chosen family, else IPv4 unless all Services are IPv6. The tools take one family at a time. */
