@@ -8,6 +8,7 @@ import {
   subdomainProblem,
 } from "../grammar.ts";
 import type { NodeObject, PodObject } from "../objects.ts";
+import { quote } from "../quote.ts";
 import { invalid, notSupported } from "../words.ts";
 import type { Check } from "./check.ts";
 import { PROTOCOLS } from "./servicePorts.ts";
@@ -20,18 +21,31 @@ const pod = (body: string): string =>
 
 const nodeAddress: Check<NodeObject> = {
   code: "node-address-invalid",
-  severity: "error",
-  title: "A Node's address or Pod range is malformed",
+  severity: "warning",
+  title: "A Node's address is not an IP address",
   paragraph:
-    "Addresses of type InternalIP and ExternalIP are IP addresses, Pod ranges CIDRs: they say what this node answers to and which traffic is local.",
+    "Addresses of type InternalIP and ExternalIP say what this node answers to. The API server stores any text there; one that is no IP address is passed over.",
   hint: "print the Node with kubectl get node -o yaml",
   bad: node("status:\n  addresses: [{type: InternalIP, address: node-1.example.com}]"),
   good: node("status:\n  addresses: [{type: InternalIP, address: 192.0.2.11}]"),
-  run: ({ addresses, podCIDRs }, report) => {
+  run: ({ addresses }, report) => {
     addresses.forEach(({ type = "", address = "" }, i) => {
       const problem = type === "InternalIP" || type === "ExternalIP" ? ipProblem(address, "sloppy") : undefined;
-      if (problem !== undefined) report(`status.addresses[${i}].address`, invalid(address, problem));
+      if (problem !== undefined)
+        report(`status.addresses[${i}].address`, `${quote(address)} is no IP address, so it is passed over`);
     });
+  },
+};
+
+const nodePodCIDR: Check<NodeObject> = {
+  code: "node-pod-cidr-invalid",
+  severity: "error",
+  title: "A Node's Pod range is malformed",
+  paragraph: "spec.podCIDRs holds CIDRs, with an address and a prefix length: they say which traffic is local.",
+  hint: "print the Node with kubectl get node -o yaml",
+  bad: node("spec:\n  podCIDRs: [10.244.1.0]"),
+  good: node("spec:\n  podCIDRs: [10.244.1.0/24]"),
+  run: ({ podCIDRs }, report) => {
     podCIDRs.forEach((cidr, i) => {
       if (canonicalCIDR(cidr) === undefined) report(`spec.podCIDRs[${i}]`, invalid(cidr, "must be a valid CIDR value"));
     });
@@ -114,5 +128,5 @@ const nodeZone: Check<NodeObject> = {
   },
 };
 
-export const nodeChecks: readonly Check<NodeObject>[] = [nodeAddress, nodeZone];
+export const nodeChecks: readonly Check<NodeObject>[] = [nodeAddress, nodePodCIDR, nodeZone];
 export const podChecks: readonly Check<PodObject>[] = [podNames, podAddress, podPorts];

@@ -99,3 +99,15 @@ test("a family that does not exist is not compared with the address", () => {
   const { diagnostics } = validate([{ source, value: service({ clusterIP: "10.0.0.7", ipFamilies: ["ipv4"] }) }]);
   expect(diagnostics.map(({ code }) => code)).toEqual(["ip-family-unsupported"]);
 });
+
+test("a Node may have an address that is no IP address, and is used without it", () => {
+  const value = {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: "worker-7" },
+    status: { addresses: [{ type: "ExternalIP", address: "edge.example.com" }] },
+  };
+  const { diagnostics, manifests } = validate([{ source, value }]);
+  expect(diagnostics.map(({ code, severity }) => [code, severity])).toEqual([["node-address-invalid", "warning"]]);
+  expect(manifests).toHaveLength(1);
+});
