@@ -3,25 +3,21 @@ import { Address4, Address6 } from "ip-address";
 import type { Family } from "./types.ts";
 
 /**
- * IP addresses and CIDRs as the Kubernetes libraries read and print them: IPv4 octets and prefix lengths may
- * carry leading zeros and are decimal, IPv4-mapped IPv6 counts as IPv4, IPv6 prints as RFC 5952 says.
+ * IP addresses and CIDRs as the Kubernetes libraries read and print them: octets, groups and prefix lengths may
+ * carry any number of leading zeros, octets are decimal, IPv4-mapped IPv6 counts as IPv4, IPv6 prints as RFC 5952 says.
  */
 
-const SLOPPY_IPV4 = /^0*(\d{1,3})\.0*(\d{1,3})\.0*(\d{1,3})\.0*(\d{1,3})$/;
+const LEADING_ZEROS = /(?<![0-9a-f])0+(?=[0-9a-f])/gi;
 const SPACE = /\p{White_Space}/u;
 const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
 /** The canonical text of an IP, or undefined if it is none. Zone ids are refused. */
 export function canonicalIP(text: string): string | undefined {
-  if (isIPv4(text)) return text;
-  const octets = SLOPPY_IPV4.exec(text);
-  if (octets !== null) {
-    const plain = octets.slice(1).map(Number).join(".");
-    return isIPv4(plain) ? plain : undefined;
-  }
-  if (!text.includes(":") || text.includes("%") || !isIPv6(text)) return undefined;
-  if (isShortestIPv6(text)) return text;
-  const canonical = new Address6(text).correctForm();
+  if (isIPv4(text) || (isIPv6(text) && isShortestIPv6(text))) return text;
+  const plain = text.replace(LEADING_ZEROS, "");
+  if (isIPv4(plain)) return plain;
+  if (plain.includes("%") || !isIPv6(plain)) return undefined;
+  const canonical = new Address6(plain).correctForm();
   const mapped = MAPPED_IPV4.exec(canonical);
   if (mapped?.[1] === undefined || mapped[2] === undefined) return canonical;
   const bits = (Number.parseInt(mapped[1], 16) << 16) | Number.parseInt(mapped[2], 16);
@@ -70,12 +66,17 @@ export function joinAddress(ip: string, port: number): string {
 export function canonicalCIDR(text: string): string | undefined {
   const slash = text.lastIndexOf("/");
   if (slash < 0) return undefined;
-  const ip = canonicalIP(text.slice(0, slash));
+  const written = text.slice(0, slash);
+  const ip = canonicalIP(written);
   const prefixText = text.slice(slash + 1);
   if (ip === undefined || !/^\d+$/.test(prefixText)) return undefined;
   const prefix = Number(prefixText);
-  if (prefix > (familyOf(ip) === "ipv4" ? 32 : 128)) return undefined;
-  return `${cidrBase(ip, prefix)}/${prefix}`;
+  // The prefix of IPv4-mapped IPv6 counts IPv6's bits, and a short one leaves no IPv4 at all.
+  const isMapped = familyOf(ip) === "ipv4" && written.includes(":");
+  if (isMapped && prefix < 96) return `${cidrBase(`::ffff:${ip}`, prefix)}/${prefix}`;
+  const length = isMapped ? prefix - 96 : prefix;
+  if (length > (familyOf(ip) === "ipv4" ? 32 : 128)) return undefined;
+  return `${cidrBase(ip, length)}/${length}`;
 }
 
 function cidrBase(ip: string, prefix: number): string {

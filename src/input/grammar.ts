@@ -1,4 +1,4 @@
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { canonicalCIDR, canonicalIP, familyOf, prefixLength } from "../ip.ts";
 import type { Family } from "../types.ts";
 
@@ -93,7 +93,7 @@ export function ipProblem(text: string, rules: AddressRules): string | undefined
   const canonical = canonicalIP(text);
   if (canonical === undefined) return NOT_AN_IP;
   if (rules === "sloppy") return undefined;
-  if (!text.includes(":")) return "must not have leading 0s";
+  if (!isIPv6(text)) return "must not have leading 0s";
   if (!canonical.includes(":")) return "must not be an IPv4-mapped IPv6 address";
   return undefined;
 }
