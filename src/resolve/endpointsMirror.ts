@@ -11,33 +11,49 @@ interface MirroredPort {
 
 /**
  * The EndpointSlices that the mirroring controller would keep for an Endpoints object
- * (pkg/controller/endpointslicemirroring): one per port and family, only `ready` set, and an address listed both
- * ready and not ready is not ready.
+ * (pkg/controller/endpointslicemirroring): one per port and family, only `ready` set. An address listed both ready and
+ * not ready is not ready; it is on the node that its first mention in the object names.
  */
 export function mirrorEndpoints(endpoints: EndpointsManifest): readonly EndpointSliceManifest[] {
   const ports = new Map<string, MirroredPort>();
+  const mentions = new Map<string, EndpointAddress>();
   for (const subset of endpoints.subsets ?? []) {
+    for (const address of [...(subset.addresses ?? []), ...(subset.notReadyAddresses ?? [])]) {
+      const key = keyOf(address);
+      if (!mentions.has(key)) mentions.set(key, address);
+    }
     for (const { name = "", protocol, port } of subset.ports ?? []) {
       const key = `${port}/${protocol}/${name}`;
       const mirrored = ports.get(key) ?? { port: { name, protocol, port }, addresses: new Map() };
       ports.set(key, mirrored);
-      addAddresses(mirrored, subset.addresses ?? [], true);
-      addAddresses(mirrored, subset.notReadyAddresses ?? [], false);
+      addAddresses(mirrored, subset.addresses ?? [], true, mentions);
+      addAddresses(mirrored, subset.notReadyAddresses ?? [], false, mentions);
     }
   }
   return [...ports.values()].flatMap((mirrored) => slicesOf(endpoints, mirrored));
 }
 
-function addAddresses(mirrored: MirroredPort, addresses: readonly EndpointAddress[], ready: boolean): void {
+/** What makes two mentions the same address; sorts by IP first. */
+function keyOf({ ip, targetRef }: EndpointAddress): string {
+  return `${canonicalIP(ip) ?? ip} ${targetRef?.uid ?? ""}`;
+}
+
+function addAddresses(
+  mirrored: MirroredPort,
+  addresses: readonly EndpointAddress[],
+  ready: boolean,
+  mentions: ReadonlyMap<string, EndpointAddress>,
+): void {
   for (const address of addresses) {
     const ip = canonicalIP(address.ip);
     if (ip === undefined) continue;
-    const key = `${ip} ${address.targetRef?.uid ?? ""}`;
+    const key = keyOf(address);
     if (mirrored.addresses.has(key) && ready) continue;
+    const nodeName = mentions.get(key)?.nodeName;
     mirrored.addresses.set(key, {
       addresses: [ip],
       conditions: { ready },
-      ...(address.nodeName === undefined ? {} : { nodeName: address.nodeName }),
+      ...(nodeName === undefined ? {} : { nodeName }),
     });
   }
 }
@@ -46,7 +62,8 @@ function slicesOf(endpoints: EndpointsManifest, { port, addresses }: MirroredPor
   let kept: readonly SliceEndpoint[] = [...addresses.values()];
   if (kept.length > MAX_ADDRESSES) {
     const isReady = (endpoint: SliceEndpoint) => endpoint.conditions?.ready === true;
-    kept = [...kept.filter(isReady), ...kept.filter((endpoint) => !isReady(endpoint))].slice(0, MAX_ADDRESSES);
+    const sorted = [...addresses].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
+    kept = [...sorted.filter(isReady), ...sorted.filter((endpoint) => !isReady(endpoint))].slice(0, MAX_ADDRESSES);
   }
   return (["IPv4", "IPv6"] as const).map((addressType) => ({
     kind: "EndpointSlice",

@@ -284,4 +284,39 @@ describe("Endpoints objects", () => {
     expect(all).toHaveLength(1000);
     expect(all.filter(({ ready }) => ready)).toHaveLength(600);
   });
+
+  it("of more than 1000 addresses give the first by IP, whatever their order", () => {
+    const ips = Array.from({ length: 1001 }, (_, index) => `10.9.${index >> 8}.${index & 255}`);
+    const large = endpointsObject("ns/web", [{ addresses: ips.toReversed().map((ip) => ({ ip })), ports: [PORT] }]);
+    const expected = ips.toSorted().slice(0, 1000);
+    expect(
+      resolved([web, large])[0]
+        ?.endpoints.all.map(({ ip }) => ip)
+        .toSorted(),
+    ).toEqual(expected);
+  });
+
+  it("an address is on the node that its first mention names, for every port and readiness", () => {
+    const other = { name: "metrics", protocol: "TCP", port: 9100 } as const;
+    const two = service("ns/web", {
+      clusterIP: "172.30.0.1",
+      ports: [
+        { name: "", protocol: "TCP", port: 80 },
+        { name: "metrics", protocol: "TCP", port: 9100 },
+      ],
+    });
+    const object = endpointsObject("ns/web", [
+      { addresses: [{ ip: "10.0.0.1", nodeName: NODE.name }, { ip: "10.0.0.2" }], ports: [PORT] },
+      { addresses: [{ ip: "10.0.0.1" }], ports: [other] },
+      { notReadyAddresses: [{ ip: "10.0.0.2", nodeName: NODE.name }], ports: [PORT] },
+    ]);
+    const places = resolved([two, object]).map(({ endpoints }) => endpoints.all);
+    expect(places).toMatchObject([
+      [
+        { ip: "10.0.0.1", ready: true, isLocal: true },
+        { ip: "10.0.0.2", ready: false, isLocal: false },
+      ],
+      [{ ip: "10.0.0.1", ready: true, isLocal: true }],
+    ]);
+  });
 });
