@@ -26,6 +26,7 @@ const HEADLESS = "service.kubernetes.io/headless";
 const TOPOLOGY_MODE = "service.kubernetes.io/topology-mode";
 const OLDER_TOPOLOGY_MODE = "service.kubernetes.io/topology-aware-hints";
 const RESERVED_LABELS = new Set([SERVICE_NAME, MANAGED_BY, HEADLESS]);
+const DISTRIBUTIONS = new Set(["PreferClose", "PreferSameZone", "PreferSameNode"]);
 const MOST_PER_SLICE = 100;
 const ADDRESS_TYPES = { ipv4: "IPv4", ipv6: "IPv6" } as const satisfies Record<Family, string>;
 
@@ -157,13 +158,14 @@ function isTopologyAuto({ annotations = {} }: ObjectMeta): boolean {
 }
 
 function hintsOf({ metadata, spec }: ServiceManifest, zone: string, nodeName: string): SliceEndpoint["hints"] {
-  if (isTopologyAuto(metadata)) return undefined;
-  const distribution = spec.trafficDistribution;
-  const forZones = zone === "" ? {} : { forZones: [{ name: zone }] };
-  if (distribution === "PreferClose" || distribution === "PreferSameZone") return forZones;
-  if (distribution === "PreferSameNode")
-    return nodeName === "" ? forZones : { ...forZones, forNodes: [{ name: nodeName }] };
-  return undefined;
+  const { trafficDistribution = "" } = spec;
+  if (!DISTRIBUTIONS.has(trafficDistribution) || isTopologyAuto(metadata)) return undefined;
+  const prefersNode = trafficDistribution === "PreferSameNode" && nodeName !== "";
+  if (zone === "" && !prefersNode) return undefined;
+  return {
+    ...(zone === "" ? {} : { forZones: [{ name: zone }] }),
+    ...(prefersNode ? { forNodes: [{ name: nodeName }] } : {}),
+  };
 }
 
 function portsOf({ spec }: ServiceManifest, pod: PodManifest): readonly SlicePort[] {

@@ -157,6 +157,15 @@ describe("where an endpoint is", () => {
     expect(endpoint?.hints).toEqual(hints);
   });
 
+  test.each([
+    ["PreferClose", { nodeName: "node-1" }],
+    ["PreferSameZone", { nodeName: "node-1" }],
+    ["PreferSameNode", {}],
+  ])("trafficDistribution %s of a Pod in no known place gives no hints", (trafficDistribution, spec) => {
+    const [endpoint] = endpoints([service({ trafficDistribution }), pod("a", "10.0.0.1", { spec })]);
+    expect(endpoint).not.toHaveProperty("hints");
+  });
+
   test("a Pod that is not ready gets no hints", () => {
     const [endpoint] = endpoints([
       service({ trafficDistribution: "PreferSameZone" }),
