@@ -212,13 +212,11 @@ const singleStackTwo: Check<ServiceObject> = {
 
 /** Whether the rules about what the cluster serves can be judged: earlier ones must have been kept. */
 function familiesAreSound(spec: ServiceSpecObject, context: CheckContext): boolean {
-  const policy = effectivePolicy(spec);
   const familiesFine = spec.ipFamilies.every(
     (family, i) => FAMILIES.includes(family) && spec.ipFamilies.indexOf(family) === i,
   );
   const addressesFine = isHeadless(spec) || allAddresses(spec, context);
-  const isDual = spec.clusterIPs.length === 2 || spec.ipFamilies.length === 2;
-  return familiesFine && addressesFine && POLICIES.includes(policy) && !(policy === "SingleStack" && isDual);
+  return familiesFine && addressesFine && POLICIES.includes(effectivePolicy(spec));
 }
 
 const clusterFamily: Check<ServiceObject> = {

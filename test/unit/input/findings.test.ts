@@ -111,3 +111,12 @@ test("a Node may have an address that is no IP address, and is used without it",
   expect(diagnostics.map(({ code, severity }) => [code, severity])).toEqual([["node-address-invalid", "warning"]]);
   expect(manifests).toHaveLength(1);
 });
+
+test("an address that the cluster does not serve is named beside a policy that forbids a second one", () => {
+  const value = service({ clusterIP: "10.0.0.7", clusterIPs: ["10.0.0.7", "fd00::7"] });
+  const { diagnostics } = validate([{ source, value }], { families: ["ipv4"] });
+  expect(diagnostics.map(({ code, source: { path } }) => [code, path])).toEqual([
+    ["single-stack-two-families", "spec.ipFamilyPolicy"],
+    ["family-not-served", "spec.clusterIPs[1]"],
+  ]);
+});
