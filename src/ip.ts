@@ -117,3 +117,8 @@ export function contains(cidr: string, ip: string): boolean {
 export function isLoopback(ip: string): boolean {
   return ip === "::1" || ip.startsWith("127.");
 }
+
+/** Whether a canonical IP is that of no host at all: a program that binds to it binds to every address. */
+export function isUnspecified(ip: string): boolean {
+  return ip === "0.0.0.0" || ip === "::";
+}

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { canonicalCIDR, canonicalIP, familyOf, prefixLength } from "../ip.ts";
+import { canonicalCIDR, canonicalIP, familyOf, isUnspecified, prefixLength } from "../ip.ts";
 import type { Family } from "../types.ts";
 
 /** The grammars of Kubernetes names and addresses. Each function answers why a text is refused; undefined: it is fine. */
@@ -129,7 +129,7 @@ export function familyOfText(text: string): Family | undefined {
 /** Why traffic cannot be sent to this address; the text must be an address. */
 export function unusableProblem(text: string): string | undefined {
   const ip = canonicalIP(text) ?? text;
-  if (ip === "0.0.0.0" || ip === "::") return "may not be unspecified (0.0.0.0 or ::)";
+  if (isUnspecified(ip)) return "may not be unspecified (0.0.0.0 or ::)";
   if (ip.startsWith("127.") || ip === "::1") return "may not be in the loopback range (127.0.0.0/8, ::1/128)";
   if (ip.startsWith("169.254.") || /^fe[89ab][0-9a-f]:/.test(ip))
     return "may not be in the link-local range (169.254.0.0/16, fe80::/10)";

@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { canonicalIP, isUnspecified } from "../ip.ts";
 import { ALL_OPTIONS, type OptionKey } from "./options.ts";
 import type { RawSetting } from "./settings.ts";
 
@@ -70,9 +71,6 @@ const KUBE_PROXY_FIELDS: readonly (readonly [path: string, key: OptionKey])[] = 
   ["iptables.localhostNodePorts", "localhostNodeports"],
 ];
 
-/** "Bind to every address" says nothing about the node's own. */
-const UNSPECIFIED = new Set(["0.0.0.0", "::"]);
-
 function kubeProxyConfig(fields: Fields, file: string, chosenMode: string | undefined): Config {
   const mode = chosenMode ?? (fields.mode === "nftables" ? "nftables" : "iptables");
   const settings: RawSetting[] = [];
@@ -81,10 +79,16 @@ function kubeProxyConfig(fields: Fields, file: string, chosenMode: string | unde
     const path = pattern.replace("MODE", mode);
     used.add(path);
     const value = path.split(".").reduce<unknown>((at, name) => (isFields(at) ? at[name] : undefined), fields);
-    if (isUnset(value) || (key === "nodeIp" && UNSPECIFIED.has(String(value)))) continue;
+    if (isUnset(value) || (key === "nodeIp" && isEveryAddress(value))) continue;
     settings.push({ key, value, where: `${path} in ${file}` });
   }
   return { settings, ignored: leavesOf(fields, "").filter((path) => !used.has(path)) };
+}
+
+/** "Bind to every address", in any spelling, says nothing about the node's own. */
+function isEveryAddress(value: unknown): boolean {
+  const ip = canonicalIP(String(value));
+  return ip !== undefined && isUnspecified(ip);
 }
 
 /** What kubeadm writes for "use the default". */

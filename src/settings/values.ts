@@ -1,5 +1,5 @@
 import { UserError } from "../errors.ts";
-import { canonicalCIDR, canonicalIP, familyOf } from "../ip.ts";
+import { canonicalCIDR, canonicalIP, familyOf, isUnspecified } from "../ip.ts";
 
 /**
  * Readers of single values. A flag gives text (a list of texts if it may be repeated), YAML gives what it read;
@@ -56,10 +56,13 @@ export function readList(value: unknown, where: string): readonly string[] {
   });
 }
 
+/** Addresses of a machine. */
 export function readIPs(value: unknown, where: string): readonly string[] {
   return readList(value, where).map((text) => {
     const ip = canonicalIP(text);
     if (ip === undefined) throw wrong(where, text, "an IP address", "for example 192.0.2.10 or 2001:db8::10");
+    if (isUnspecified(ip))
+      throw wrong(where, text, "an address that a node can have", "leave it out if it is not known");
     return ip;
   });
 }

@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalCIDR, canonicalIP, contains, familyOf, firstAddress, isLoopback, joinAddress } from "../../src/ip.ts";
+import {
+  canonicalCIDR,
+  canonicalIP,
+  contains,
+  familyOf,
+  firstAddress,
+  isLoopback,
+  isUnspecified,
+  joinAddress,
+} from "../../src/ip.ts";
 
 describe("canonicalIP", () => {
   it.each([
@@ -98,6 +107,7 @@ describe("small facts", () => {
     expect(familyOf("::1")).toBe("ipv6");
     expect(familyOf("10.0.0.0/8")).toBe("ipv4");
     expect(["127.0.0.1", "127.9.9.9", "::1", "10.127.0.1"].map(isLoopback)).toEqual([true, true, true, false]);
+    expect(["0.0.0.0", "::", "0.0.0.1", "::1"].map(isUnspecified)).toEqual([true, true, false, false]);
     expect(joinAddress("10.0.0.1", 80)).toBe("10.0.0.1:80");
     expect(joinAddress("::1", 80)).toBe("[::1]:80");
   });

@@ -113,6 +113,11 @@ describe("a KubeProxyConfiguration", () => {
     expect(readConfig(config, "c.yaml", undefined).ignored).toEqual(["nftables.masqueradeBit"]);
   });
 
+  it.each(["0.0.0.0", "000.0.0.0", "::", "::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0"])(
+    "that binds to every address, %s, says nothing about the node's own",
+    (bindAddress) => expect(settings({ ...KUBE_PROXY, bindAddress }).nodeIPs).toEqual([]),
+  );
+
   it("says which feature gates it does not heed, on or off", () => {
     const config = { ...KUBE_PROXY, featureGates: { AllowServiceExternalIPs: false, Other: true } };
     expect(readConfig(config, "c.yaml", undefined).ignored).toEqual([

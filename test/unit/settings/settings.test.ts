@@ -56,6 +56,8 @@ describe("settingsOf", () => {
     ["nodeName", "-f", "--node-name"],
     ["nodeIp", ["192.0.2.300"], '--node-ip: an IP address is expected, found "192.0.2.300"'],
     ["nodeIp", ["fe80::1%eth0"], "--node-ip"],
+    ["nodeIp", ["192.0.2.1", "::0"], '--node-ip: an address that a node can have is expected, found "::0"'],
+    ["nodeIp", "0.0.0.0", "--node-ip: an address that a node can have"],
     ["nodeIp", 7, "--node-ip: a list of texts is expected"],
     ["zone", "zone a", "--zone: a label value is expected"],
     ["ipFamily", "IPv4", '--ip-family: ipv4, ipv6 or dual is expected, found "IPv4"'],
