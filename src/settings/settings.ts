@@ -158,7 +158,9 @@ function readDirectory(value: unknown, where: string): string {
 
 function readNodePortAddresses(value: unknown, where: string): NodePortAddressSetting {
   const items = readList(value, where);
-  if (items.length === 0) return { kind: "default" };
+  if (Array.isArray(value) && value.length === 0) return { kind: "default" };
+  // A template may have left a blank; to answer everywhere then would open ports.
+  if (items.length === 0) throw wrong(where, value, "a CIDR, primary or all", "leave it out for the default");
   if (items.length === 1 && items[0] === "primary") return { kind: "primary" };
   if (items.length === 1 && items[0] === "all") return { kind: "cidrs", cidrs: ["0.0.0.0/0", "::/0"] };
   return { kind: "cidrs", cidrs: readCIDRs(items, where) };

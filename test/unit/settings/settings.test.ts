@@ -78,6 +78,8 @@ describe("settingsOf", () => {
     ["masqueradeBit", 1.5, "--masquerade-bit"],
     ["masqueradeAll", "true", "--masquerade-all: true or false is expected"],
     ["nodeportAddresses", ["primary", "10.0.0.0/8"], '--nodeport-addresses: a CIDR is expected, found "primary"'],
+    ["nodeportAddresses", [""], '--nodeport-addresses: a CIDR, primary or all is expected, found [""]'],
+    ["nodeportAddresses", [" , "], "--nodeport-addresses: a CIDR, primary or all is expected"],
     ["nodeportAddresses", ["192.168.0.1"], "--nodeport-addresses: a CIDR is expected"],
     ["backend", "ipvs", "--backend"],
     ["comments", true, "--comments: auto, always or never is expected, found true"],
