@@ -22,6 +22,7 @@ function optionsOf({ flags = "" }: Finding): ValidateOptions {
   return {
     ...(serviceCIDR === undefined || flags.includes("--standalone") ? {} : { serviceCIDRs: [serviceCIDR] }),
     ...(flags.includes("--ip-family ipv4") ? { families: ["ipv4"] as const } : {}),
+    ...(flags.includes("--kube-version 1.35") ? { kubeVersion: "1.35" as const } : {}),
     ...(allowed === undefined ? {} : { allowedExternalIPs: [allowed] }),
   };
 }

@@ -1,5 +1,6 @@
 import { canonicalIP } from "../../ip.ts";
 import {
+  type AddressRules,
   familyOfText,
   fqdnProblem,
   ipProblem,
@@ -95,15 +96,22 @@ const addressesRequired: Check<EndpointSliceObject> = {
   },
 };
 
-/** Judges one address; `path` is that of the list, `at` the index. */
-function judgeAddress(type: string, ip: string, at: () => string, list: () => string, report: Report): void {
+/** Judges one address; `list` is the path of the list, `at` that of the address. */
+function judgeAddress(
+  type: string,
+  ip: string,
+  rules: AddressRules,
+  at: () => string,
+  list: () => string,
+  report: Report,
+): void {
   if (type === "FQDN") {
     const problem = fqdnProblem(ip);
     if (ip === "") report(at(), required(""));
     else if (problem !== undefined) report(at(), invalid(ip, problem));
     return;
   }
-  const problem = ipProblem(ip, "strict");
+  const problem = ipProblem(ip, rules);
   if (problem !== undefined) {
     report(at(), invalid(ip, problem));
     return;
@@ -127,14 +135,16 @@ const addressInvalid: Check<EndpointSliceObject> = {
   hint: "write the address of the Pod, in a slice of its family",
   bad: ipv4('addresses: ["2001:db8::7"]'),
   good: ipv4("addresses: [10.0.0.7]"),
-  run: ({ addressType, endpoints }, report) => {
+  run: ({ addressType, endpoints }, report, { addressRules }) => {
     if (!TYPES.includes(addressType) || endpoints.length > MOST_ENDPOINTS) return;
+    // In slices only IPv4 has an older form; IPv6 is canonical in every version.
+    const rules = addressType === "IPv4" ? addressRules : "strict";
     for (let i = 0; i < endpoints.length; i++) {
       const addresses = endpoints[i]?.addresses ?? [];
       if (addresses.length > MOST_ADDRESSES) continue;
       for (let j = 0; j < addresses.length; j++) {
         const list = () => `endpoints[${i}].addresses`;
-        judgeAddress(addressType, addresses[j] ?? "", () => `${list()}[${j}]`, list, report);
+        judgeAddress(addressType, addresses[j] ?? "", rules, () => `${list()}[${j}]`, list, report);
       }
     }
   },

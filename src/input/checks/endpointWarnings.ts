@@ -54,6 +54,28 @@ const endpointsForm: Check<EndpointsObject> = {
   },
 };
 
+const sliceAddressForm: Check<EndpointSliceObject> = {
+  code: "slice-address-form",
+  severity: "warning",
+  title: "An IPv4 address of a slice is not in its usual form",
+  paragraph:
+    "Clusters before 1.36 accept leading zeros, which count as decimal, and IPv4-mapped IPv6, but other programs may read them differently. Rules always hold the canonical form.",
+  hint: "write the canonical form",
+  flags: "--kube-version 1.35",
+  bad: ipv4("addresses: [10.0.0.07]"),
+  good: ipv4("addresses: [10.0.0.7]"),
+  run: ({ addressType, endpoints: list }, report, { addressRules }) => {
+    if (addressType !== "IPv4" || addressRules === "strict") return;
+    for (let i = 0; i < list.length; i++) {
+      list[i]?.addresses?.forEach((ip, j) => {
+        const canonical = otherForm(ip);
+        if (canonical !== undefined)
+          report(`endpoints[${i}].addresses[${j}]`, `${quote(ip)} is read as ${quote(canonical)}`);
+      });
+    }
+  },
+};
+
 const fqdnDeprecated: Check<EndpointSliceObject> = {
   code: "slice-fqdn-deprecated",
   severity: "warning",
@@ -138,6 +160,7 @@ const unlabelled: Check<EndpointSliceObject> = {
 export const metadataWarnings: readonly Check<InputObject>[] = [generatedName];
 export const endpointsWarnings: readonly Check<EndpointsObject>[] = [endpointsForm];
 export const endpointSliceWarnings: readonly Check<EndpointSliceObject>[] = [
+  sliceAddressForm,
   fqdnDeprecated,
   addressRepeated,
   zoneUnusual,

@@ -1234,6 +1234,14 @@ const slices: readonly Rule[] = [
   {
     rule: 140,
     code: "slice-address-invalid",
+    path: "endpoints[0].addresses[0]",
+    options: { kubeVersion: "1.35" },
+    valid: ["10.1.2.3", "010.001.002.003", "::ffff:10.1.2.3"].map((ip) => addresses("IPv4", ip)),
+    invalid: ["10.1.2", "127.000.0.1", "::ffff:127.0.0.1"].map((ip) => addresses("IPv4", ip)),
+  },
+  {
+    rule: 140,
+    code: "slice-address-invalid",
     path: "endpoints[0].addresses",
     valid: [],
     invalid: [addresses("IPv4", "2001:db8::1")],
@@ -1246,6 +1254,14 @@ const slices: readonly Rule[] = [
     invalid: ["2001:DB8::1", "2001:0db8::1", "2001:4860:4860:defg", "fe80::1", "::1", "ff02::1"].map((ip) =>
       addresses("IPv6", ip),
     ),
+  },
+  {
+    rule: 141,
+    code: "slice-address-invalid",
+    path: "endpoints[0].addresses[0]",
+    options: { kubeVersion: "1.35" },
+    valid: [addresses("IPv6", "2001:db8::1")],
+    invalid: ["2001:DB8::1", "2001:0db8::1", "::ffff:10.1.2.3"].map((ip) => addresses("IPv6", ip)),
   },
   {
     rule: 141,
