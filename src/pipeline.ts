@@ -8,7 +8,7 @@ import { InternalError, UserError } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { findings } from "./input/checks/index.ts";
 import { load, loadSources, readSources, type Sources } from "./input/load.ts";
-import { validate } from "./input/validate.ts";
+import { type ValidateOptions, validate } from "./input/validate.ts";
 import { patched } from "./pipeline/tablePatch.ts";
 import { resolve } from "./resolve/servicePorts.ts";
 import { compileOptions, type HostFacts, type Node, nodeOf, renderOptions } from "./settings/node.ts";
@@ -50,27 +50,38 @@ export interface Input {
   /** How many objects of kinds that have no meaning here were passed over, by kind. */
   readonly foreign: ReadonlyMap<string, number>;
   locate(source: Document["source"]): Position;
+  /** Findings with line and column. */
+  positioned(found: readonly Diagnostic[]): readonly Diagnostic[];
 }
 
 export { readSources, type Sources } from "./input/load.ts";
 
 /** What was read, judged. */
 export function judge(sources: Pick<Sources, "inputs">, settings: Settings): Input {
-  const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs, nodeName } = settings;
-  const limits = {
-    ...(allowedExternalIPs === undefined ? {} : { allowedExternalIPs }),
-    // Whether an endpoint is local can be judged only for a node that was meant.
-    ...(nodeName === undefined ? {} : { nodeName }),
-  };
-  const options = { kubeVersion, serviceCIDRs, nodePortRange, defaultNamespace: namespace, ...limits };
   const loaded = loadSources(sources);
-  const checked = validate(loaded.documents, families === undefined ? options : { ...options, families });
+  const checked = validate(loaded.documents, validateOptions(settings));
   return {
     documents: loaded.documents,
     manifests: checked.manifests,
     diagnostics: loaded.positioned([...loaded.diagnostics, ...checked.diagnostics]),
     foreign: checked.foreign,
     locate: loaded.locate,
+    positioned: loaded.positioned,
+  };
+}
+
+/** The rules by which an input is judged. */
+export function validateOptions(settings: Settings): ValidateOptions {
+  const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs, nodeName } = settings;
+  return {
+    kubeVersion,
+    serviceCIDRs,
+    nodePortRange,
+    defaultNamespace: namespace,
+    ...(families === undefined ? {} : { families }),
+    ...(allowedExternalIPs === undefined ? {} : { allowedExternalIPs }),
+    // Whether an endpoint is local can be judged only for a node that was meant.
+    ...(nodeName === undefined ? {} : { nodeName }),
   };
 }
 

@@ -46,6 +46,7 @@ export async function accept(input: Input, flags: Flags, settings: Settings, io:
     io.error(`${summaryText(errors, input.documents.length)}; nothing was changed${why}\n`);
     return undefined;
   }
+  if (sifted.clashes.length > 0) io.error(humanFindings(sifted.clashes, input, io));
   if (sifted.skipped.length > 0) io.error(skippedText(sifted.skipped));
   io.note(humanFindings(ofSeverity(diagnostics, "warning"), input, io));
   if (input.foreign.size > 0) io.note(`note: ${foreignText(input.foreign)}\n`);

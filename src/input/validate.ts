@@ -1,6 +1,6 @@
 import { familyOf } from "../ip.ts";
 import type { Diagnostic, Document, Family, Manifest, Severity, Source } from "../types.ts";
-import { type Bundle, bundleOf, SERVICE_NAME, type Subject } from "./checks/bundle.ts";
+import { type Bundle, bundleOf, SERVICE_NAME, type Side, type Subject } from "./checks/bundle.ts";
 import type { CheckContext, KubeVersion, PortRange } from "./checks/check.ts";
 import { checkTogether, objectChecks } from "./checks/index.ts";
 import { objectOf, type StandIns } from "./defaults.ts";
@@ -97,20 +97,21 @@ export function validate(documents: Iterable<Document>, options: ValidateOptions
 /** What the objects do to one another; gives those that have an error. */
 function examineTogether(bundle: Bundle, context: CheckContext, diagnostics: Diagnostic[]): ReadonlySet<Subject> {
   const clashing = new Set<Subject>();
-  checkTogether(bundle, context, ({ code, severity }, subject, path, message, hint) => {
-    const { kind, metadata, source } = subject;
-    if (severity === "error") clashing.add(subject);
-    const object = kind === "Node" ? `Node ${metadata.name}` : `${kind} ${metadata.namespace}/${metadata.name}`;
-    diagnostics.push({
-      code,
-      severity,
-      source: { ...source, path },
-      object,
-      message: shown(`${path}: ${message}`),
-      hint,
-    });
+  checkTogether(bundle, context, (check, subject, path, message, hint) => {
+    if (check.severity === "error") clashing.add(subject);
+    diagnostics.push(findingAbout({ subject, path, message }, check, hint));
   });
   return clashing;
+}
+
+/** A finding that was made when an object was compared with others. */
+export function findingAbout(
+  { subject: { kind, metadata, source }, path, message }: Side,
+  { code, severity }: { readonly code: string; readonly severity: Severity },
+  hint: string,
+): Diagnostic {
+  const object = kind === "Node" ? `Node ${metadata.name}` : `${kind} ${metadata.namespace}/${metadata.name}`;
+  return { code, severity, source: { ...source, path }, object, message: shown(`${path}: ${message}`), hint };
 }
 
 function rejectedOf(kind: Kind, metadata: unknown, defaultNamespace: string): Rejected {
@@ -128,7 +129,7 @@ function shown(message: string): string {
   return visible(message, LONGEST_MESSAGE);
 }
 
-function contextOf(options: ValidateOptions): CheckContext {
+export function contextOf(options: ValidateOptions): CheckContext {
   const { kubeVersion = "1.36", serviceCIDRs = [] } = options;
   const families: readonly Family[] =
     options.families ?? (serviceCIDRs.length === 0 ? ["ipv4", "ipv6"] : [...new Set(serviceCIDRs.map(familyOf))]);

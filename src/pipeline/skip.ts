@@ -1,8 +1,10 @@
 import { type Accepted, forgetAccepted, isRecorded, readAccepted, writeAccepted } from "../apply/accepted.ts";
-import { UserError } from "../errors.ts";
-import type { FamilyPlan, Input } from "../pipeline.ts";
+import { ExitCode, UserError } from "../errors.ts";
+import { type Clash, clashesWith } from "../input/claims.ts";
+import { type FamilyPlan, type Input, validateOptions } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Diagnostic, Document, Manifest, Source } from "../types.ts";
+import type { Diagnostic, Document, Manifest, ServiceManifest, Source } from "../types.ts";
+import { complete } from "./standalone.ts";
 
 export { forgetAccepted } from "../apply/accepted.ts";
 
@@ -13,21 +15,58 @@ export interface Sifted {
   readonly skipped: readonly string[];
   /** Whether it is known what was accepted before; without errors nobody asks. */
   readonly recorded: boolean;
+  /** Why Services are left as they were that have no error in themselves. */
+  readonly clashes: readonly Diagnostic[];
 }
 
 const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 
 /**
- * Takes the Services with errors out, with all that belongs to them, and puts in what was accepted for them last.
+ * Takes the Services with errors out, with all that belongs to them, and puts in what was accepted for them last. So
+ * are those taken out that claim what these have.
  * @param errors the findings that make an object invalid
  * @returns undefined if an error belongs to no Service, so that nobody can tell what to leave out
+ * @throws UserError if too many Services wait for one another
  */
 export async function sift(
   input: Input,
   errors: readonly Diagnostic[],
-  { stateDir, namespace }: Settings,
+  settings: Settings,
 ): Promise<Sifted | undefined> {
-  if (errors.length === 0) return { input, skipped: [], recorded: true };
+  if (errors.length === 0) return { input, skipped: [], recorded: true, clashes: [] };
+  const skipped = servicesOf(errors, input, settings);
+  if (skipped === undefined) return undefined;
+  const before = await readAccepted(settings.stateDir);
+  const clashes: Diagnostic[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const parted = part(input.manifests, before?.manifests ?? [], skipped);
+    const found = await newClashes(parted, input, settings);
+    if (found.length === 0) {
+      const manifests = [...parted.valid, ...parted.kept];
+      return {
+        input: { ...input, manifests },
+        skipped: [...skipped].sort(),
+        recorded: before !== undefined,
+        clashes: input.positioned(clashes),
+      };
+    }
+    for (const { service, diagnostic } of found) {
+      skipped.add(service);
+      clashes.push(diagnostic);
+    }
+  }
+  throw new UserError(
+    `${skipped.size} Services would have to be left as they were, each since it claims what another one has`,
+    "mend the invalid Services, or change addresses and ports in several steps",
+    ExitCode.inputRejected,
+  );
+}
+
+/** How often leaving a Service as it was may make another one have to stay; each time all are looked at. */
+const ROUNDS = 20;
+
+/** The Services that have errors; undefined if an error belongs to none. */
+function servicesOf(errors: readonly Diagnostic[], input: Input, { namespace }: Settings): Set<string> | undefined {
   const documents = new Map(input.documents.map((document) => [placeKey(document.source), document]));
   const skipped = new Set<string>();
   for (const { source } of errors) {
@@ -36,13 +75,44 @@ export async function sift(
     if (service === undefined) return undefined;
     skipped.add(service);
   }
+  return skipped;
+}
+
+/** An input and what was accepted before it, each in two. */
+interface Parted {
+  readonly valid: readonly Manifest[];
+  /** What was accepted for the Services that are left as they were, and for the others. */
+  readonly kept: readonly Manifest[];
+  readonly former: readonly Manifest[];
+}
+
+function part(now: readonly Manifest[], before: readonly Manifest[], skipped: ReadonlySet<string>): Parted {
   const isSkipped = (manifest: Manifest) => skipped.has(serviceOfManifest(manifest) ?? "");
-  const before = await readAccepted(stateDir);
-  const manifests = [
-    ...input.manifests.filter((manifest) => !isSkipped(manifest)),
-    ...(before?.manifests ?? []).filter(isSkipped),
-  ];
-  return { input: { ...input, manifests }, skipped: [...skipped].sort(), recorded: before !== undefined };
+  const [kept, former]: [Manifest[], Manifest[]] = [[], []];
+  for (const manifest of before) (isSkipped(manifest) ? kept : former).push(manifest);
+  return { valid: now.filter((manifest) => !isSkipped(manifest)), kept, former };
+}
+
+/** Whoever claims what kept Services have, unless it did so already when they were accepted together. */
+async function newClashes(
+  { valid, kept, former }: Parted,
+  input: Input,
+  settings: Settings,
+): Promise<readonly Clash[]> {
+  if (kept.length === 0) return [];
+  // With what was given out to them.
+  const { input: staying } = await complete({ ...input, manifests: kept }, settings, { isWhole: false });
+  const clashesOf = (others: readonly Manifest[]) =>
+    clashesWith(staying.manifests.filter(isService), others.filter(isService), validateOptions(settings));
+  const found = clashesOf(valid);
+  if (found.length === 0) return found;
+  const textOf = ({ service, diagnostic }: Clash) => `${service} ${diagnostic.message}`;
+  const known = new Set(clashesOf(former).map(textOf));
+  return found.filter((clash) => !known.has(textOf(clash)));
+}
+
+function isService(manifest: Manifest): manifest is ServiceManifest {
+  return manifest.kind === "Service";
 }
 
 function placeKey({ file, document, item }: Source): string {

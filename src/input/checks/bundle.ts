@@ -42,7 +42,15 @@ export interface IngressPort {
 /** Who a finding is about. */
 export type Subject = Pick<Manifest, "kind" | "metadata" | "source">;
 
-export type BundleReport = (subject: Subject, path: string, message: string, hint?: string) => void;
+/** A finding about one object. */
+export interface Side {
+  readonly subject: Subject;
+  readonly path: string;
+  readonly message: string;
+}
+
+/** `rival`: the other one of two that claim the same, where it is no matter of course who has to give way. */
+export type BundleReport = (subject: Subject, path: string, message: string, hint?: string, rival?: Side) => void;
 
 /** A check that needs more than one object. */
 export interface BundleCheck extends Finding {

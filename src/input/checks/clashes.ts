@@ -156,26 +156,35 @@ const addressShared: BundleCheck = {
         for (const { port: number, protocol } of manifest.spec.ports ?? []) {
           const key = `${joinAddress(ip, number)}/${protocol}`;
           const owner = owners.get(key);
-          if (owner !== undefined && owner !== keyOf(manifest) && !reported.has(key)) {
-            report(manifest, path, `${key} is claimed by Service ${owner} as well`);
+          if (owner === undefined) owners.set(key, { manifest, path });
+          else if (keyOf(owner.manifest) !== keyOf(manifest) && !reported.has(key)) {
+            const shared = (other: ServiceManifest) => `${key} is claimed by Service ${keyOf(other)} as well`;
+            const rival = { subject: owner.manifest, path: owner.path, message: shared(manifest) };
+            report(manifest, path, shared(owner.manifest), undefined, rival);
             reported.add(key);
-          } else if (owner === undefined) owners.set(key, keyOf(manifest));
+          }
         }
       }
     }
   },
 };
 
+interface AddressOwner {
+  readonly manifest: ServiceManifest;
+  /** The field that names the address. */
+  readonly path: string;
+}
+
 /** Cluster IPs that are also claimed from outside, with port and protocol, and who owns them. */
-function clusterOwners(services: readonly ServiceManifest[], wanted: ReadonlySet<string>): Map<string, string> {
-  const owners = new Map<string, string>();
+function clusterOwners(services: readonly ServiceManifest[], wanted: ReadonlySet<string>): Map<string, AddressOwner> {
+  const owners = new Map<string, AddressOwner>();
   for (const manifest of services) {
-    for (const text of clusterIPs(manifest)) {
+    clusterIPs(manifest).forEach((text, i) => {
       const ip = canonicalIP(text) ?? text;
-      if (!wanted.has(ip)) continue;
+      if (!wanted.has(ip)) return;
       for (const { port: number, protocol } of manifest.spec.ports ?? [])
-        owners.set(`${joinAddress(ip, number)}/${protocol}`, keyOf(manifest));
-    }
+        owners.set(`${joinAddress(ip, number)}/${protocol}`, { manifest, path: `spec.clusterIPs[${i}]` });
+    });
   }
   return owners;
 }
@@ -235,11 +244,7 @@ function eachExternalIP(
   }
 }
 
-export const clashChecks: readonly BundleCheck[] = [
-  identity,
-  clusterIP,
-  nodePort,
-  addressShared,
-  externalIPInside,
-  externalIPNotAllowed,
-];
+/** What two Services cannot both have. */
+export const claimChecks: readonly BundleCheck[] = [clusterIP, nodePort, addressShared];
+
+export const clashChecks: readonly BundleCheck[] = [identity, ...claimChecks, externalIPInside, externalIPNotAllowed];

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isRecorded } from "../../../src/apply/accepted.ts";
 import { noteAccepted, sift } from "../../../src/pipeline/skip.ts";
+import { noteAllocations } from "../../../src/pipeline/standalone.ts";
 import { type Input, readInput } from "../../../src/pipeline.ts";
 import { type Settings, settingsOf } from "../../../src/settings/settings.ts";
 
@@ -88,6 +89,105 @@ describe("sift", () => {
     ["a slice of no Service", GOOD + slice("x", "10.244.0.999", "labels: {}")],
   ])("cannot set aside %s", async (_, text) => {
     expect(await siftText(text)).toBeUndefined();
+  });
+});
+
+describe("a Service that claims what one has that is left as it was", () => {
+  /** A Service of one port, 80. */
+  const of = (name: string, spec: string) =>
+    `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {${spec}, ports: [{port: 80}]}\n---\n`;
+  const at = (name: string, ip: string, more = "") => of(name, `clusterIP: ${ip}${more}`);
+  const balanced = (name: string, ip: string, vip: string) =>
+    `${at(name, ip, ", type: LoadBalancer").slice(0, -4)}status: {loadBalancer: {ingress: [{ip: ${vip}}]}}\n---\n`;
+  const onNode = (name: string, ip: string, port: number) =>
+    at(name, ip, ", type: NodePort").replace("port: 80", `port: 80, nodePort: ${port}`);
+  const checked = (name: string, ip: string, port: number) =>
+    at(name, ip, `, type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: ${port}`);
+  const BAD = at("web", "10.96.0.999");
+
+  const siftedFrom = async (before: string, now: string) => {
+    await record(before);
+    const input = await read(now);
+    const errors = input.diagnostics.filter(({ severity }) => severity === "error");
+    return sift(input, errors, settings);
+  };
+
+  it.each([
+    ["a cluster IP", at("web", "10.96.0.5"), at("aaa", "10.96.0.5"), "cluster-ip-duplicate", "spec.clusterIPs[0]"],
+    [
+      "a node port",
+      onNode("web", "10.96.0.5", 30_080),
+      onNode("aaa", "10.96.0.6", 30_080),
+      "node-port-taken-twice",
+      "spec.ports[0].nodePort",
+    ],
+    [
+      "a health check node port",
+      checked("web", "10.96.0.5", 32_000),
+      checked("aaa", "10.96.0.6", 32_000),
+      "node-port-taken-twice",
+      "spec.healthCheckNodePort",
+    ],
+    [
+      "an external IP and port",
+      at("web", "10.96.0.5", ", externalIPs: [203.0.113.5]"),
+      at("aaa", "10.96.0.6", ", externalIPs: [203.0.113.5]"),
+      "address-shared",
+      "spec.externalIPs[0]",
+    ],
+    [
+      "a load balancer's IP and port",
+      balanced("web", "10.96.0.5", "203.0.113.9"),
+      balanced("aaa", "10.96.0.6", "203.0.113.9"),
+      "address-shared",
+      "status.loadBalancer.ingress[0].ip",
+    ],
+    [
+      "a load balancer's IP and port, as its cluster IP",
+      balanced("web", "10.96.0.5", "203.0.113.9"),
+      at("aaa", "203.0.113.9"),
+      "address-shared",
+      "spec.clusterIPs[0]",
+    ],
+  ])("is left out: %s", async (_, web, aaa, code, path) => {
+    const sifted = await siftedFrom(web, aaa + BAD);
+    expect(sifted?.skipped).toEqual(["default/aaa", "default/web"]);
+    expect(sifted?.input.manifests.map(({ metadata }) => metadata.name)).toEqual(["web"]);
+    expect(sifted?.clashes).toMatchObject([
+      { code, severity: "error", object: "Service default/aaa", source: { file: "-", path, line: expect.any(Number) } },
+    ]);
+    expect(sifted?.clashes[0]?.message).toMatch(/Service default\/web\b.*, and that stays as it was$/);
+  });
+
+  it("is found when what it claims was given out, and named by no manifest", async () => {
+    await noteAllocations(
+      new Map([["default/web", { clusterIPs: ["10.96.0.5"], nodePorts: {}, healthCheckNodePort: 0 }]]),
+      settings.stateDir,
+    );
+    const sifted = await siftedFrom(of("web", "type: ClusterIP"), at("aaa", "10.96.0.5") + BAD);
+    expect(sifted?.skipped).toEqual(["default/aaa", "default/web"]);
+  });
+
+  it("keeps what it had, which may be claimed by a third", async () => {
+    const before = at("web", "10.96.0.5") + at("two", "10.96.0.6") + at("three", "10.96.0.7");
+    const sifted = await siftedFrom(before, at("three", "10.96.0.6") + at("two", "10.96.0.5") + BAD);
+    expect(sifted?.skipped).toEqual(["default/three", "default/two", "default/web"]);
+    expect(sifted?.input.manifests).toEqual((await read(before)).manifests);
+  });
+
+  it("is no matter where both were accepted with it, or where nothing was", async () => {
+    const shared = (name: string, ip: string) => at(name, ip, ", externalIPs: [203.0.113.5]");
+    const before = shared("aaa", "10.96.0.6") + shared("web", "10.96.0.5");
+    expect((await siftedFrom(before, shared("aaa", "10.96.0.6") + BAD))?.skipped).toEqual(["default/web"]);
+    const fresh = await siftedFrom(at("db", "10.96.0.2"), at("aaa", "10.96.0.5") + BAD);
+    expect(fresh?.skipped).toEqual(["default/web"]);
+  });
+
+  it("with ever more of them, nothing is accepted rather than looked through for ever", async () => {
+    const cluster = (shift: number) =>
+      Array.from({ length: 40 }, (_, index) => at(`s${index}`, `10.96.1.${index + 1 - shift}`)).join("");
+    const before = at("web", "10.96.1.0") + cluster(0);
+    await expect(siftedFrom(before, BAD + cluster(1))).rejects.toMatchObject({ exitCode: 3 });
   });
 });
 

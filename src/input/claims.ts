@@ -1,0 +1,49 @@
+import type { Diagnostic, ServiceManifest } from "../types.ts";
+import { bundleOf, keyOf, type Side } from "./checks/bundle.ts";
+import { claimChecks } from "./checks/clashes.ts";
+import { noNeighbours } from "./neighbours.ts";
+import { contextOf, findingAbout, type ValidateOptions } from "./validate.ts";
+
+/** One of two Services that claim the same, and what is to be said about it. */
+export interface Clash {
+  /** "namespace/name" of the Service that has to give way. */
+  readonly service: string;
+  readonly diagnostic: Diagnostic;
+}
+
+/**
+ * Services that claim what others have that stay as they were, whichever comes first in the input: an address, a
+ * node port, or a port of an address that could otherwise be shared.
+ * @param staying Services that nothing can be asked of
+ * @param others sound Services, of which none does so to another
+ */
+export function clashesWith(
+  staying: readonly ServiceManifest[],
+  others: readonly ServiceManifest[],
+  options: ValidateOptions,
+): readonly Clash[] {
+  const context = contextOf(options);
+  const kept = new Set<Side["subject"]>(staying);
+  const bundle = bundleOf([...staying, ...others], noNeighbours());
+  const clashes: Clash[] = [];
+  for (const check of claimChecks) {
+    const report = (side: Side, hint: string) => {
+      const message = `${side.message}, and that stays as it was`;
+      const finding = { code: check.code, severity: "error" } as const;
+      clashes.push({
+        service: keyOf(side.subject),
+        diagnostic: findingAbout({ ...side, message }, finding, `${hint}; or mend the other Service`),
+      });
+    };
+    check.run(
+      bundle,
+      (subject, path, message, hint = check.hint, rival) => {
+        if (rival !== undefined && kept.has(subject) === kept.has(rival.subject)) return;
+        if (!kept.has(subject)) report({ subject, path, message }, hint);
+        else if (rival !== undefined) report(rival, hint);
+      },
+      context,
+    );
+  }
+  return clashes;
+}

@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Flags } from "../support/packetCases.ts";
+import { requireKernel } from "../support/requireKernel.ts";
+import { type BareNode, bareNode } from "./bareNode.ts";
+import { clusterOf, DNS, type ServiceSketch, WEB } from "./cluster.ts";
+
+/** Services that are left as they were keep their rules, whatever the others ask for. */
+
+requireKernel();
+
+const INVALID: ServiceSketch = { ...WEB, clusterIP: "172.30.0.999" };
+/** Comes before web by its name, and in the input. */
+const NEWCOMER: ServiceSketch = { name: "aaa", clusterIP: WEB.clusterIP, endpoints: ["10.180.0.9"] };
+
+describe.each(["iptables", "nftables"] as const)("sync --skip-invalid, backend %s", (backend) => {
+  let node: BareNode;
+
+  beforeEach(() => {
+    node = bareNode(backend === "iptables" ? { backend, variant: "nft" } : { backend, nft: "system" });
+  });
+  afterEach(() => node.close());
+
+  test.each([true, false])(
+    "a newcomer takes nothing from one that is invalid now, standalone %s",
+    async (standalone) => {
+      const flags: Flags = { ...node.flags, "skip-invalid": true, ...(standalone ? {} : { "no-standalone": true }) };
+      await node.program.succeed("sync", flags, clusterOf([WEB]));
+      const before = node.everything();
+      const { exitCode, stderr } = await node.program.run("sync", flags, clusterOf([NEWCOMER, INVALID]));
+      expect(exitCode).toBe(3);
+      expect(stderr).toMatch(
+        /<stdin>:\d+:\d+: error: Service default\/aaa: spec\.clusterIPs\[0\].*default\/web, and that/,
+      );
+      expect(stderr).toContain("left as they were: 2 invalid Services: default/aaa, default/web");
+      expect(node.everything()).toBe(before);
+      // What is valid and in nobody's way comes.
+      await node.program.run("sync", flags, clusterOf([NEWCOMER, INVALID, DNS]));
+      expect(node.everything()).toContain(DNS.clusterIP);
+      expect(node.everything()).not.toContain("10.180.0.9");
+      // And once web is gone for good, the newcomer has the address.
+      await node.program.succeed("sync", flags, clusterOf([NEWCOMER, DNS]));
+      expect(node.everything()).toContain("10.180.0.9");
+    },
+  );
+});
