@@ -4,6 +4,7 @@ import { quote } from "../quote.ts";
 import { invalid } from "../words.ts";
 import { type Bundle, type BundleCheck, keyOf, type Subject } from "./bundle.ts";
 import { service } from "./examples.ts";
+import { hasTooManyAddresses } from "./size.ts";
 
 /** Two objects that want the same thing. What the API server refuses is an error, the rest a warning. */
 
@@ -144,7 +145,8 @@ const addressShared: BundleCheck = {
   ),
   run: ({ manifests }, report) => {
     const services = manifests.filter(
-      (manifest): manifest is ServiceManifest => manifest.kind === "Service" && manifest.spec.type !== "ExternalName",
+      (manifest): manifest is ServiceManifest =>
+        manifest.kind === "Service" && manifest.spec.type !== "ExternalName" && !hasTooManyAddresses(manifest),
     );
     const claimed = services.map((manifest) => ({ manifest, addresses: outerAddresses(manifest) }));
     const wanted = new Set(claimed.flatMap(({ addresses }) => addresses.map(({ ip }) => ip)));

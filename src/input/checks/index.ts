@@ -17,6 +17,7 @@ import { servicePolicyChecks } from "./servicePolicies.ts";
 import { servicePortChecks } from "./servicePorts.ts";
 import { serviceTypeChecks } from "./serviceType.ts";
 import { serviceWarnings } from "./serviceWarnings.ts";
+import { sizeChecks } from "./size.ts";
 import { textFindings } from "./text.ts";
 import { usabilityChecks } from "./usability.ts";
 
@@ -36,6 +37,7 @@ const sliceChecks = [...endpointSliceChecks, ...endpointSliceWarnings];
 
 const bundleChecks: readonly BundleCheck[] = [
   ...clashChecks,
+  ...sizeChecks,
   ...joinChecks,
   ...usabilityChecks,
   ...podJoinChecks,
