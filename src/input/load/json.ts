@@ -1,4 +1,4 @@
-import type { PathOffset } from "./path.ts";
+import { type Child, type Children, follower, type PathOffset } from "./path.ts";
 
 /**
  * JSON beyond what JSON.parse tells: where an error is, which keys are given twice, where a field stands, and
@@ -226,30 +226,29 @@ class Scanner {
     return true;
   }
 
-  /** Moves to a member or element of the value here; its offset, or undefined when there is none. */
-  descend(step: string | number): number | undefined {
+  /** The members or elements of the value here, up to the first problem; of two with one key the first. */
+  children(): Children {
+    const children = new Map<string | number, Child>();
     this.space();
-    if (typeof step === "number") return this.text[this.at] === "[" ? this.element(step) : undefined;
-    if (this.text[this.at] !== "{") return undefined;
-    let found: number | undefined;
-    this.members((key, offset) => {
-      if (key !== step) return this.value();
-      found = offset;
-      return false;
-    });
-    return found;
+    if (this.text[this.at] === "[") this.elements(children);
+    else if (this.text[this.at] === "{") {
+      this.members((key, offset) => {
+        if (!children.has(key)) children.set(key, { offset, at: this.at });
+        return this.value();
+      });
+    }
+    return children;
   }
 
-  private element(index: number): number | undefined {
-    this.at++;
-    for (let passed = 0; passed < index; passed++) {
-      if (!this.value()) return undefined;
-      this.space();
-      if (this.text[this.at] !== ",") return undefined;
+  private elements(children: Map<string | number, Child>): void {
+    do {
       this.at++;
-    }
-    this.space();
-    return this.text[this.at] === "]" ? undefined : this.at;
+      this.space();
+      if (this.text[this.at] === "]") return;
+      children.set(children.size, { offset: this.at, at: this.at });
+      if (!this.value()) return;
+      this.space();
+    } while (this.text[this.at] === ",");
   }
 }
 
@@ -267,17 +266,12 @@ export function scanJson(text: string): JsonScan {
   }
 }
 
-/** Where a path leads in the first value of the text: `steps` of it exist, and the last that does starts at `offset`. */
-export function offsetInJson(text: string, path: readonly (string | number)[]): PathOffset {
+/** Where paths lead in the first value of the text. */
+export function jsonPaths(text: string): (path: readonly (string | number)[]) => PathOffset {
   const scanner = new Scanner(text);
   scanner.space();
-  let offset = scanner.at;
-  let steps = 0;
-  for (const step of path) {
-    const found = scanner.descend(step);
-    if (found === undefined) break;
-    offset = found;
-    steps++;
-  }
-  return { offset, steps };
+  return follower({ offset: scanner.at, at: scanner.at }, (at) => {
+    scanner.at = at;
+    return scanner.children();
+  });
 }

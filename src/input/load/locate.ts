@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Diagnostic, Source } from "../../types.ts";
 import { withoutBom } from "./encoding.ts";
 import { type Place, type Position, withFrame } from "./frame.ts";
-import { offsetInJson } from "./json.ts";
+import { jsonPaths } from "./json.ts";
 import { jsonItems } from "./jsonItems.ts";
 import { otherPath, type PathOffset, parsePath } from "./path.ts";
 import type { FileRecord } from "./record.ts";
@@ -82,6 +82,7 @@ interface Piece {
   readonly text: string;
   /** Where a path leads inside it. */
   readonly look: (path: Path) => PathOffset | undefined;
+  counted: Counted;
 }
 
 class OpenFile {
@@ -121,13 +122,13 @@ class OpenFile {
     const isJson = this.record.format === "json";
     // A cut YAML item is a list of one; an uncut one stands in the List.
     const prefix: Path = item === undefined ? [] : !isCut ? ["items", item] : isJson ? [] : [0];
-    const walk = isJson ? (path: Path) => offsetInJson(text, path) : yamlPaths(text);
+    const walk = isJson ? jsonPaths(text) : yamlPaths(text);
     const look = (path: Path) => {
       const found = walk([...prefix, ...path]);
       return found === undefined ? undefined : { offset: found.offset, steps: found.steps - prefix.length };
     };
     const { lineStart, column } = this.columnOf(start);
-    this.piece = { key, start, line, column, lineStart, text, look };
+    this.piece = { key, start, line, column, lineStart, text, look, counted: NOTHING_COUNTED };
     return this.piece;
   }
 
@@ -152,17 +153,42 @@ class OpenFile {
   }
 }
 
+/** How far a piece was counted: character and byte offsets in it, and its lines. */
+interface Counted {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly lines: number;
+  /** Of the last line that starts in the piece; undefined before the first one. */
+  readonly start: { readonly offset: number; readonly bytes: number } | undefined;
+}
+
+const NOTHING_COUNTED: Counted = { offset: 0, bytes: 0, lines: 0, start: undefined };
+
+/** Counts on from the place before: findings of one check are mostly in the order of the text. */
+function countedTo(text: string, offset: number, last: Counted): Counted {
+  const from = last.offset <= offset ? last : NOTHING_COUNTED;
+  let { lines, start } = from;
+  let bytes = from.bytes;
+  let at = from.offset;
+  for (let newline = text.indexOf("\n", at); newline >= 0 && newline < offset; newline = text.indexOf("\n", at)) {
+    bytes += Buffer.byteLength(text.slice(at, newline + 1));
+    at = newline + 1;
+    lines++;
+    start = { offset: at, bytes };
+  }
+  return { offset, bytes: bytes + Buffer.byteLength(text.slice(at, offset)), lines, start };
+}
+
 /** The place of a character offset in a piece. */
 function placeIn(piece: Piece, offset: number): Place {
-  const before = piece.text.slice(0, offset);
-  const byteOffset = piece.start + Buffer.byteLength(before);
-  const newline = before.lastIndexOf("\n");
-  if (newline < 0) {
+  piece.counted = countedTo(piece.text, offset, piece.counted);
+  const { bytes, lines, start } = piece.counted;
+  const byteOffset = piece.start + bytes;
+  if (start === undefined) {
     return { line: piece.line, column: piece.column + offset + 1, lineStart: piece.lineStart, offset: byteOffset };
   }
-  const line = piece.line + (before.match(/\n/g)?.length ?? 0);
-  const lineStart = piece.start + Buffer.byteLength(before.slice(0, newline + 1));
-  return { line, column: offset - newline, lineStart, offset: byteOffset };
+  const lineStart = piece.start + start.bytes;
+  return { line: piece.line + lines, column: offset - start.offset + 1, lineStart, offset: byteOffset };
 }
 
 function placeOf(bytes: Buffer, line: number, column: number): Place {

@@ -1,7 +1,7 @@
 import { constructFromEvents, EVENT_ID, type Event, getScalarValue, SCALAR_STYLE, YAMLException } from "js-yaml";
 import { quote, visible } from "../quote.ts";
 import { type Laid, layOut, MAX_DEPTH, writtenOffset } from "./flow.ts";
-import type { PathOffset } from "./path.ts";
+import { type Child, type Children, follower, type PathOffset } from "./path.ts";
 import { KUBECTL_SCHEMA, NumberRangeError } from "./scalars.ts";
 
 /** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */
@@ -152,22 +152,14 @@ export function yamlPaths(text: string): (path: readonly (string | number)[]) =>
     return () => undefined;
   }
   const { events } = laid;
+  const at = events[0]?.type === EVENT_ID.DOCUMENT ? 1 : 0;
+  const walk = follower({ offset: offsetOf(events[at], laid.text) ?? 0, at }, (from) =>
+    childrenOf({ events, at: from }, laid.text),
+  );
   return (path) => {
-    const found = follow({ events, at: events[0]?.type === EVENT_ID.DOCUMENT ? 1 : 0 }, laid.text, path);
+    const found = walk(path);
     return { ...found, offset: writtenOffset(laid, found.offset) };
   };
-}
-
-function follow(walker: Walker, text: string, path: readonly (string | number)[]): PathOffset {
-  let offset = offsetOf(walker.events[walker.at], text) ?? 0;
-  let steps = 0;
-  for (const step of path) {
-    const keyOffset = descend(walker, text, step);
-    if (keyOffset === undefined) break;
-    offset = keyOffset;
-    steps++;
-  }
-  return { offset, steps };
 }
 
 interface Walker {
@@ -182,24 +174,28 @@ function offsetOf(event: Event | undefined, text: string): number | undefined {
   return undefined;
 }
 
-/** Moves to the child; returns the offset of its key (or of the list element), or undefined when there is none. */
-function descend(walker: Walker, text: string, step: string | number): number | undefined {
-  const event = walker.events[walker.at];
-  if (event?.type === EVENT_ID.SEQUENCE && typeof step === "number") {
-    walker.at++;
-    for (let index = 0; index < step && !isPop(walker); index++) skip(walker);
-    return isPop(walker) ? undefined : offsetOf(walker.events[walker.at], text);
+/** The children of the value here; of two with one key the first. */
+function childrenOf(walker: Walker, text: string): Children {
+  const children = new Map<string | number, Child>();
+  const event = walker.events[walker.at++];
+  const add = (key: string | number, named: Event | undefined) => {
+    const offset = offsetOf(named, text);
+    if (offset !== undefined && !children.has(key)) children.set(key, { offset, at: walker.at });
+  };
+  if (event?.type === EVENT_ID.SEQUENCE) {
+    for (let index = 0; !isPop(walker); index++) {
+      add(index, walker.events[walker.at]);
+      skip(walker);
+    }
+  } else if (event?.type === EVENT_ID.MAPPING) {
+    while (!isPop(walker)) {
+      const key = walker.events[walker.at];
+      skip(walker);
+      if (key?.type === EVENT_ID.SCALAR) add(getScalarValue(text, key), key);
+      skip(walker);
+    }
   }
-  if (event?.type !== EVENT_ID.MAPPING) return undefined;
-  walker.at++;
-  while (!isPop(walker)) {
-    const key = walker.events[walker.at];
-    const isKey = key?.type === EVENT_ID.SCALAR && getScalarValue(text, key) === String(step);
-    skip(walker);
-    if (isKey) return offsetOf(key, text);
-    skip(walker);
-  }
-  return undefined;
+  return children;
 }
 
 function isPop(walker: Walker): boolean {

@@ -41,6 +41,35 @@ describe("hostile input gets its exact diagnostic", () => {
   });
 });
 
+describe("very many findings in one object", () => {
+  const COUNT = 5_000;
+  const port = (index: number) => ({ name: `p${index}`, port: 70_000 + index });
+  const service = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "web" },
+    spec: { clusterIP: "10.96.0.10", ports: Array.from({ length: COUNT }, (_, index) => port(index)) },
+  };
+  const yaml = `apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  ports:\n${service.spec.ports
+    .map((one) => `  - ${JSON.stringify(one)}\n`)
+    .join("")}`;
+
+  // Looking each one up from the start takes minutes.
+  test.each([
+    ["JSON", JSON.stringify(service), `"port":${70_000 + COUNT - 1}`],
+    ["indented JSON", JSON.stringify(service, undefined, 2), `"port": ${70_000 + COUNT - 1}`],
+    ["YAML", yaml, `"port":${70_000 + COUNT - 1}`],
+  ])("are all placed, and soon: %s", { timeout: 8_000 }, async (_, text, last) => {
+    const loaded = await load(["-"], { stdin: async () => text });
+    const found = loaded.positioned(validate(loaded.documents).diagnostics);
+    const ports = found.filter(({ code }) => code === "port-invalid");
+    expect(ports).toHaveLength(COUNT);
+    const before = text.slice(0, text.indexOf(last));
+    const line = before.split("\n").length;
+    expect(ports.at(-1)?.source).toMatchObject({ line, column: before.length - before.lastIndexOf("\n") });
+  });
+});
+
 describe("files that are no text, or no files", () => {
   let folder = "";
   beforeAll(async () => {
