@@ -1,5 +1,6 @@
 import { ExitCode, UserError } from "../errors.ts";
 import { chooseBackend, withBackend } from "../pipeline/backend.ts";
+import { restOfOthers } from "../pipeline/cleanup.ts";
 import { type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import { mustKnowWhatStays } from "../pipeline/skip.ts";
 import {
@@ -38,11 +39,28 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const { plans } = await planFor(input, settings, node, io);
   mustKnowWhatStays(sifted, plans);
   showPlans(plans, textFlag(flags, "output") ?? "human", io);
-  if (needsRouteLocalnet(plans, input, settings, node) && !(await isRouteLocalnetOn())) {
+  const refusal = await refusalOfSync(plans, settings, machine);
+  if (refusal !== undefined) io.note(`note: sync would refuse: ${refusal}\n`);
+  else if (needsRouteLocalnet(plans, input, settings, node) && !(await isRouteLocalnetOn())) {
     io.note("note: sync would also set net.ipv4.conf.all.route_localnet = 1\n");
   }
   if (sifted.skipped.length > 0) return ExitCode.inputRejected;
   return plans.some(({ changes }) => changes.length > 0) ? ExitCode.found : ExitCode.done;
+}
+
+/** Why `sync` would change nothing here. */
+async function refusalOfSync(
+  plans: readonly FamilyPlan[],
+  settings: Settings,
+  machine: Machine,
+): Promise<string | undefined> {
+  try {
+    await restOfOthers(plans, settings, machine, false);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
 }
 
 /** The settings with a backend: for `auto`, the one that this node can use, and why is said. */

@@ -1,6 +1,6 @@
 import { ExitCode } from "../errors.ts";
 import { isAsLeft, type Made, noteAsLeft, originOf, type RulesOrigin } from "../pipeline/asLeft.ts";
-import { findOthers, keptByKubeProxy, type Rest, removable, removeRest } from "../pipeline/cleanup.ts";
+import { type Rest, removeRest, restOfOthers } from "../pipeline/cleanup.ts";
 import { indexFor, mayBeFew, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
 import { exclusively, type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import { mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
@@ -272,23 +272,6 @@ async function tidyUp(
   if (result.kind === "applied") io.note(`synced ${scopeText(plans, settings)}: ${countsText(result.changes)}\n`);
   else if (io.errorIsTTY || isSet(flags, "verbose")) io.note(`in sync: ${scopeText(plans, settings)}\n`);
   return ExitCode.done;
-}
-
-/**
- * What must not stand beside the new rules: those of our other backend, and kube-proxy's.
- * @throws UserError if a kube-proxy keeps this node and may not be replaced
- */
-async function restOfOthers(
-  plans: readonly FamilyPlan[],
-  settings: Settings,
-  machine: Machine,
-  mayReplace: boolean,
-): Promise<Rest> {
-  const isBusy = plans.some(({ changes }) => changes.length > 0);
-  const rest = await findOthers(settings, machine, isBusy);
-  const [first] = removable(rest.leftovers);
-  if (first === undefined || mayReplace) return rest;
-  throw keptByKubeProxy(first);
 }
 
 /** Removes it after the new rules stand, so that no connection is lost; tells what it was. */

@@ -38,37 +38,46 @@ export async function findRest(
   const hasChains = rules.some(({ backend }) => backend === "iptables");
   const leftovers = kubeProxy || hasChains ? await findKubeProxy(settings, machine, run) : [];
   const owner = leftovers.find(({ ownsChains }) => ownsChains);
-  if (owner !== undefined && !kubeProxy && hasChains) throw keptByKubeProxy(owner);
+  if (owner !== undefined && !kubeProxy && hasChains) {
+    throw keptByKubeProxy(owner, "if it is gone for good, give --kube-proxy, which removes all that it left");
+  }
   return { rules, leftovers: kubeProxy ? removable(leftovers) : [] };
 }
 
 /** The refusal to touch what a kube-proxy keeps. */
-export function keptByKubeProxy({ name }: Leftover): UserError {
-  return new UserError(
-    `a kube-proxy keeps the rules of this node (${name})`,
-    "stop it and give --replace-kube-proxy; if it is gone for good, `svctables cleanup --kube-proxy` removes its traces",
-  );
+function keptByKubeProxy({ name }: Leftover, hint: string): UserError {
+  return new UserError(`a kube-proxy keeps the rules of this node (${name})`, hint);
 }
 
 /** @throws UserError if there is something that only kube-proxy can remove */
-export function removable(leftovers: readonly Leftover[]): readonly Leftover[] {
+function removable(leftovers: readonly Leftover[]): readonly Leftover[] {
   const own = leftovers.find(({ removal }) => removal === undefined);
   if (own === undefined) return leftovers;
-  throw new UserError(
-    `a kube-proxy keeps the rules of this node (${own.name})`,
+  throw keptByKubeProxy(
+    own,
     "stop it and let it take its rules, ipsets and virtual servers away: `kube-proxy --cleanup`",
   );
 }
 
 /**
- * What must not stand beside the rules of a backend: those of our other one, and a kube-proxy. The latter is looked
- * for where there is something to do, and each listing asked for once.
+ * What must not stand beside new rules: those of our other backend, and kube-proxy's. The latter are looked for where
+ * there is something to do, and each listing is asked for once.
+ * @throws UserError if a kube-proxy keeps this node and may not be replaced
  */
-export async function findOthers(settings: Settings, machine: Machine, isBusy: boolean): Promise<Rest> {
+export async function restOfOthers(
+  plans: readonly FamilyPlan[],
+  settings: Settings,
+  machine: Machine,
+  mayReplace: boolean,
+): Promise<Rest> {
   const other = settings.backend === "iptables" ? "nftables" : "iptables";
   const run = remembering(createRunner(machine.searchPath));
   const rules = await findAllRules(settings, machine, [other], run);
-  return { rules, leftovers: isBusy || rules.length > 0 ? await findKubeProxy(settings, machine, run) : [] };
+  const isBusy = rules.length > 0 || plans.some(({ changes }) => changes.length > 0);
+  const leftovers = removable(isBusy ? await findKubeProxy(settings, machine, run) : []);
+  const [first] = leftovers;
+  if (first === undefined || mayReplace) return { rules, leftovers };
+  throw keptByKubeProxy(first, "stop it, and give --replace-kube-proxy to take over from it");
 }
 
 /** A runner that starts no program twice with the same arguments: for listings only. */

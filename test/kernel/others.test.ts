@@ -31,6 +31,16 @@ describe.each(["iptables", "nftables"] as const)("beside others, backend %s", (b
   });
   afterEach(() => node.close());
 
+  /** Compared, the rules differ as ever, and it is told that nothing would come of it. */
+  const expectToBeToldByDiff = async (reason: string) => {
+    const before = node.everything();
+    const { exitCode, stdout, stderr } = await node.program.run("diff", node.flags, CLUSTER);
+    expect(stderr).toContain(`note: sync would refuse: ${reason}`);
+    expect(stdout).toMatch(/^\d+ Services?, /m);
+    expect(exitCode).toBe(1);
+    expect(node.everything()).toBe(before);
+  };
+
   const expectToBeLeftAlone = async (command: string, flags: BareNode["flags"], ...reasons: readonly string[]) => {
     const before = node.everything();
     const { exitCode, stderr } = await node.program.run(command, flags, command === "sync" ? CLUSTER : undefined);
@@ -46,8 +56,12 @@ describe.each(["iptables", "nftables"] as const)("beside others, backend %s", (b
       "cleanup",
       { backend: "auto" },
       "a kube-proxy keeps the rules of this node",
-      "cleanup --kube-proxy",
+      "give --kube-proxy",
     );
+    const refused = await node.program.run("cleanup", { backend: "auto" });
+    expect(refused.stderr).not.toContain("--replace-kube-proxy");
+    const other = { ...node.flags, "cluster-cidr": "10.190.0.0/16" };
+    await expectToBeLeftAlone("sync", other, "a kube-proxy keeps the rules of this node", "give --replace-kube-proxy");
     await node.program.succeed("cleanup", { backend: "auto", "kube-proxy": true });
     expect(node.everything()).not.toMatch(/KUBE-(?:SERVICES|PROXY-CANARY)/);
   });
@@ -55,6 +69,7 @@ describe.each(["iptables", "nftables"] as const)("beside others, backend %s", (b
   test("a kube-proxy in its IPVS mode has to take its own rules away", async () => {
     node.run("iptables-nft-restore", ["--noflush"], IPVS);
     await expectToBeLeftAlone("sync", node.flags, "IPVS", "kube-proxy --cleanup");
+    await expectToBeToldByDiff("a kube-proxy keeps the rules of this node (ipv4 chain KUBE-");
     await expectToBeLeftAlone("sync", { ...node.flags, "replace-kube-proxy": true }, "kube-proxy --cleanup");
     await expectToBeLeftAlone("cleanup", { backend: "auto" }, "a kube-proxy keeps the rules of this node");
     await expectToBeLeftAlone("cleanup", { backend: "auto", "kube-proxy": true }, "kube-proxy --cleanup");
