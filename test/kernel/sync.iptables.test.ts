@@ -75,6 +75,22 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend $variant", (flavour) =>
     expect(node.everything()).toBe(before);
   });
 
+  test("comments of endpoint choices alone are no difference, and come or go with what else changes", async () => {
+    const commented = () => (node.everything().match(/default\/\w+ -> /g) ?? []).length;
+    await node.program.succeed("sync", { ...node.flags, comments: "always" }, cluster);
+    const before = node.everything();
+    const flags = { ...node.flags, comments: "never" };
+    await node.program.succeed("sync", flags, cluster);
+    expect(node.everything()).toBe(before);
+    const count = commented();
+    const grown = clusterOf([{ ...WEB, endpoints: [...WEB.endpoints, "10.180.0.9"] }, DNS, WEB6]);
+    await node.program.succeed("sync", flags, grown);
+    expect(commented()).toBe(count - WEB.endpoints.length);
+    await node.program.succeed("cleanup", {});
+    await node.program.succeed("sync", flags, grown);
+    expect(commented()).toBe(0);
+  });
+
   // IPv4 is written first: what IPv6 is refused must be taken back there.
   test.each(["iptables", "ip6tables"])(
     "what the kernel refuses by %s changes nothing in either family",
