@@ -79,7 +79,7 @@ export const textFindings: readonly Finding[] = [
   finding(
     "duplicate-key",
     "A field is given twice",
-    "Which of the two counts depends on the parser: kubectl takes the last one silently. Both YAML and JSON are checked, escapes included.",
+    "Which of the two counts depends on the parser: kubectl takes the last one silently. Both YAML and JSON are checked, escapes included, and what a merge key (<<) sets again.",
     service("spec:\n  ports:\n  - port: 80\n    port: 81"),
   ),
   finding(

@@ -1,4 +1,4 @@
-import { defineMappingTag, defineScalarTag, FAILSAFE_SCHEMA, mapTag, mergeTag, NOT_RESOLVED } from "js-yaml";
+import { defineScalarTag, NOT_RESOLVED } from "js-yaml";
 
 /**
  * Plain YAML scalars as kubectl reads them. It follows neither YAML 1.1 nor 1.2: `0644` is octal and `yes` is a
@@ -88,17 +88,4 @@ const floatTag = defineScalarTag("tag:yaml.org,2002:float", {
   identify: () => false,
 });
 
-/** Ordinary objects, but without null keys; `__proto__` is a key like any other and is reported later. */
-const objectTag = defineMappingTag<Record<string, unknown>>("tag:yaml.org,2002:map", {
-  create: () => ({}),
-  identify: () => false,
-  has: mapTag.has,
-  keys: mapTag.keys,
-  get: mapTag.get,
-  addPair: (carrier, key, value) => {
-    if (key === null) return "null is not a field name";
-    return mapTag.addPair(carrier, key, value);
-  },
-});
-
-export const KUBECTL_SCHEMA = FAILSAFE_SCHEMA.withTags(nullTag, boolTag, intTag, floatTag, mergeTag, objectTag);
+export const SCALAR_TAGS = [nullTag, boolTag, intTag, floatTag];

@@ -2,7 +2,8 @@ import { constructFromEvents, EVENT_ID, type Event, getScalarValue, SCALAR_STYLE
 import { quote, visible } from "../quote.ts";
 import { type Laid, layOut, MAX_DEPTH, writtenOffset } from "./flow.ts";
 import { type Child, type Children, follower, type PathOffset } from "./path.ts";
-import { KUBECTL_SCHEMA, NumberRangeError } from "./scalars.ts";
+import { NumberRangeError } from "./scalars.ts";
+import { KUBECTL_SCHEMA, MERGED_OVER } from "./schema.ts";
 
 /** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */
 export interface YamlProblem {
@@ -18,14 +19,13 @@ export type YamlResult = { readonly value: unknown; readonly isOdd: boolean } | 
 
 /** The parser puts parts of the text into its reasons. */
 const LONGEST_REASON = 160;
-const MAX_MERGE_KEYS = 10_000;
 
 /** Parses text that holds one document. Never throws, whatever the text. */
 export function parseYaml(text: string, maxAliases: number): YamlResult {
   let laid: Laid = { text, events: [], paddings: new Map() };
   try {
     laid = layOut(text);
-    const options = { source: laid.text, schema: KUBECTL_SCHEMA, maxTotalMergeKeys: MAX_MERGE_KEYS, maxAliases };
+    const options = { source: laid.text, schema: KUBECTL_SCHEMA, maxAliases };
     const values = constructFromEvents(laid.events, options);
     if (values.length > 1)
       return { problem: problemAt(text, 0, "more than one document", "put --- between documents") };
@@ -110,6 +110,11 @@ function explain(reason: string, text: string, offset: number): { code: string; 
       message: `key ${quote(key)} is already set in this mapping`,
       hint: "keep one of the two",
     };
+  }
+  if (reason.startsWith(MERGED_OVER)) {
+    const key = quote(reason.slice(MERGED_OVER.length));
+    const message = `key ${key} is already set in this mapping, and << sets it again`;
+    return { code: "duplicate-key", message, hint: "keep one of the two, or put << in front of what replaces it" };
   }
   if (reason.startsWith("aliases exceeded")) {
     const message = "YAML aliases (*name) are not followed, since a few of them can stand for gigabytes";

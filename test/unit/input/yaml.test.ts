@@ -5,6 +5,32 @@ import { validate } from "../../../src/input/validate.ts";
 const read = (text: string | Uint8Array) => load(["-"], { stdin: async () => text });
 const values = async (text: string) => (await read(text)).documents.map(({ value }) => value);
 
+describe("the merge key", () => {
+  test.each([
+    ["in front of a field that replaces it", "<<: {x: 1, y: 2}\nx: 3\n", { x: 3, true: 2 }],
+    ["behind other fields", "x: 3\n<<: {z: 1}\n", { x: 3, z: 1 }],
+    ["twice, with different fields", "<<: {x: 1}\n<<: {z: 2}\n", { x: 1, z: 2 }],
+    ["with a list, whose first mapping wins", "<<: [{x: 1}, {x: 2, z: 3}]\n", { x: 1, z: 3 }],
+    ["with its tag", "!!merge <<: {x: 1}\n", { x: 1 }],
+    ["inside another", "<<: {<<: {x: 1}, z: 2}\n", { x: 1, z: 2 }],
+    ["that is none, in quotes", '"<<": {x: 1}\n', { "<<": { x: 1 } }],
+    ["that is none, since it is a value", "a: <<\nb: [<<]\n", { a: "<<", b: ["<<"] }],
+  ])("is read as kubectl reads it: %s", async (_, text, expected) => {
+    expect(await values(text)).toEqual([expected]);
+  });
+
+  // kubectl lets the last one win, most other readers the one that is written out.
+  test.each([
+    ["a field in front of it", "x: 1\n<<: {z: 1, x: 2}\n", "duplicate-key 2:1"],
+    ["a field of another", "<<: {x: 1}\n<<: [{z: 1}, {x: 2}]\n", "duplicate-key 2:1"],
+    ["a field behind it that is there twice", "<<: {x: 1}\nx: 2\nx: 3\n", "duplicate-key 3:1"],
+    ["no mapping", "<<: x\n", "yaml-syntax 1:1"],
+  ])("is refused with %s", async (_, text, expected) => {
+    const { diagnostics } = await read(text);
+    expect(diagnostics.map(({ code, source }) => `${code} ${source.line}:${source.column}`)).toEqual([expected]);
+  });
+});
+
 describe("lines far to the left", () => {
   test.each([
     ["a list that closes at its key", "spec:\n  ports: [\n    {port: 80}\n  ]\n", { spec: { ports: [{ port: 80 }] } }],
