@@ -58,6 +58,8 @@ function restIsComment(bytes: Buffer, from: number, end: number): boolean {
 /** One document while its lines go by. */
 class Draft {
   private content = false;
+  /** A line that starts with a tab: kubectl refuses it even where there is nothing else. */
+  hasTab = false;
   private dashColumn = -1;
   private state: "before" | "expected" | "inside" | "after" = "before";
   private readonly starts: number[] = [];
@@ -79,6 +81,7 @@ class Draft {
     let at = lineStart;
     while (at < lineEnd && this.bytes[at] === SPACE) at++;
     const byte = this.bytes[at];
+    if (byte === TAB) this.hasTab = true;
     if (byte === HASH || restIsComment(this.bytes, at, lineEnd)) return;
     this.content = true;
     const column = at - lineStart;
@@ -124,14 +127,14 @@ class Draft {
   }
 }
 
-/** Documents of a YAML text in order; those without content are left out. Stops at the first problem. */
+/** Documents of a YAML text in order; those that hold nothing are left out. Stops at the first problem. */
 export function splitYaml(bytes: Buffer): SplitResult {
   const documents: YamlRange[] = [];
   let draft = new Draft(bytes, 0, 1);
-  const close = (end: number) => {
-    if (!draft.isEmpty) documents.push(draft.finish(end));
-  };
   let hasEnded = false;
+  const close = (end: number) => {
+    if (!draft.isEmpty || (draft.hasTab && !hasEnded)) documents.push(draft.finish(end));
+  };
   for (let at = 0, line = 1; at < bytes.length; line++) {
     const lineStart = at;
     while (at < bytes.length && bytes[at] !== LF) at++;

@@ -4,6 +4,7 @@ import { type Laid, layOut, MAX_DEPTH, writtenOffset } from "./flow.ts";
 import { type Child, type Children, follower, type PathOffset } from "./path.ts";
 import { NumberRangeError } from "./scalars.ts";
 import { KUBECTL_SCHEMA, MERGED_OVER } from "./schema.ts";
+import { refusedTab } from "./tabs.ts";
 
 /** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */
 export interface YamlProblem {
@@ -25,6 +26,8 @@ export function parseYaml(text: string, maxAliases: number): YamlResult {
   let laid: Laid = { text, events: [], paddings: new Map() };
   try {
     laid = layOut(text);
+    const tab = refusedTab(text, laid);
+    if (tab !== undefined) YAMLException.throwAt(laid.text, tab, "a tab where kubectl takes spaces only", "");
     const options = { source: laid.text, schema: KUBECTL_SCHEMA, maxAliases };
     const values = constructFromEvents(laid.events, options);
     if (values.length > 1)

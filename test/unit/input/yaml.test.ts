@@ -31,6 +31,58 @@ describe("the merge key", () => {
   });
 });
 
+// Each was tried with kubectl.
+describe("tabs", () => {
+  test.each([
+    ["on a line of its own", "a: b\n\t\nc: d\n", "2:1"],
+    ["on a line of its own, not far enough to the right", "a:\n  b: c\n \t\n  d: e\n", "3:2"],
+    ["on a line of its own, behind a list", "a: [b]\n \t\nc: d\n", "2:2"],
+    ["behind a field without value", "a:\n\t\n  b: c\n", "2:1"],
+    ["on the last line", "a: b\n\t", "2:1"],
+    ["on the first line", "\t\na: b\n", "1:1"],
+    ["with CRLF", "a: b\r\n\t\r\nc: d\r\n", "2:1"],
+    ["where nothing else is", "a: b\n---\n\t\n", "3:1"],
+    ["in front of a comment", "a: 'b'\n\t# c\n", "2:1"],
+    ["behind a comment", "a: b\n# c\n    \t\nd: e\n", "3:5"],
+    ["in front of a lone comment", "# a\n\t# b\n", "2:1"],
+    ["behind a dash", "a:\n-\tb\n", "2:2"],
+    ["behind a dash and a space", "a:\n- \tb\n", "2:3"],
+    ["behind a question mark", "?\ta\n: b\n", "1:2"],
+    ["behind the colon of such a field", "? a\n:\tb\n", "2:2"],
+    ["where a block starts", "a: |\n  \tb\n", "2:3"],
+    ["in front of a block's text", "a: |\n \t\n  b\n", "2:2"],
+    ["behind a block", "a: |\n  b\n\t\nc: d\n", "3:1"],
+    ["behind an empty block", "a: |-\n\n\t\nc: d\n", "3:1"],
+    ["in front of a second line", "a:\n  b\n\tc\n", "3:1"],
+    ["behind a plain text in brackets", "a: {b: c\n\t}\n", "2:1"],
+    ["behind brackets that close far to the left", "a: [\nb\n]\n\t\n", "4:1"],
+    ["between the items of a List", "kind: List\nitems:\n- a: b\n\t\n- c: d\n", "4:1"],
+    ["in front of them", "kind: List\nitems:\n\t\n- a: b\n", "3:1"],
+  ])("kubectl refuses one %s", async (_, text, place) => {
+    const { diagnostics } = await read(text);
+    expect(diagnostics).toMatchObject([{ code: "yaml-syntax", hint: "indent with spaces, not with tabs" }]);
+    expect(diagnostics.map(({ source }) => `${source.line}:${source.column}`)).toEqual([place]);
+  });
+
+  test.each([
+    ["behind a colon", "a:\tb\nc:\t\n  d: e\n", { a: "b", c: { d: "e" } }],
+    ["at the end of a line", "a: b\t\nc: 'd' \t\ne: [f]\t# g\n", { a: "b", c: "d", e: ["f"] }],
+    ["behind a plain text, far enough to the right", "a:\n  b: c\n   \t\n   \t# d\n", { a: { b: "c" } }],
+    ["in front of a second line", "a: b\n \tc\n", { a: "b c" }],
+    ["inside a block", "a: |\n  b\n  \tc\n  d\te\n", { a: "b\n\tc\nd\te\n" }],
+    ["where a block starts that says so", "a: |2\n  \tb\n", { a: "\tb\n" }],
+    ["behind a block's header", "a: |\t# b\n  c\n", { a: "c\n" }],
+    ["in quotes", "a: 'b\n\tc'\nd: \"\te\n\t\n\tf\"\n", { a: "b c", d: "\te\nf" }],
+    ["in brackets", "a: {\n\tb: [\n\t\t'c'\n\t]\n\t}\n", { a: { b: ["c"] } }],
+    ["behind a tag and an anchor", "a: !!str\t\n  b\nc: &x\td\n", { a: "b", c: "d" }],
+    ["behind the end", "a: b\n...\n\t\n", { a: "b" }],
+    ["in a comment", "a: b #\tc\n#\td\n", { a: "b" }],
+  ])("kubectl takes one %s", async (_, text, expected) => {
+    const { documents, diagnostics } = await read(text);
+    expect([documents.map(({ value }) => value), diagnostics]).toEqual([[expected], []]);
+  });
+});
+
 describe("lines far to the left", () => {
   test.each([
     ["a list that closes at its key", "spec:\n  ports: [\n    {port: 80}\n  ]\n", { spec: { ports: [{ port: 80 }] } }],
