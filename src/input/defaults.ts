@@ -15,6 +15,8 @@ import type {
   SliceEndpointObject,
   SubsetObject,
 } from "./objects.ts";
+import { schemas } from "./schemas/kinds.ts";
+import type { Schema } from "./schemas/shapes.ts";
 
 /**
  * Fills in what the API server fills in when an object is created, in its order, so that the checks and all that
@@ -23,32 +25,50 @@ import type {
 
 type Raw = Readonly<Record<string, unknown>>;
 
-/** The value without fields that are null: an explicit null means "not given". Unchanged parts are shared. */
-export function withoutNulls(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
+/**
+ * The value as the API server decodes it: a field that is null is not given, and null in a list or in a map of texts is
+ * the empty value of its type. Unchanged parts are shared.
+ */
+function withoutNulls(value: unknown, schema: Schema | undefined): unknown {
+  if (typeof value !== "object" || value === null || schema === undefined) return value;
   if (Array.isArray(value)) {
+    const { items } = schema;
     for (let at = 0; at < value.length; at++) {
       const element: unknown = value[at];
-      if (typeof element === "object" && withoutNulls(element) !== element) return value.map(withoutNulls);
+      if (typeof element === "object" && entryOf(element, items) !== element) {
+        return value.map((one) => entryOf(one, items));
+      }
     }
     return value;
   }
   const fields = value as Raw;
   for (const key in fields) {
     const inner = fields[key];
-    if (typeof inner === "object" && (inner === null || withoutNulls(inner) !== inner)) return pruned(fields);
+    if (typeof inner !== "object") continue;
+    if (inner === null || withoutNulls(inner, schema.properties?.[key]) !== inner) return pruned(fields, schema);
   }
   return value;
 }
 
-function pruned(fields: Raw): Raw {
-  const kept = Object.entries(fields).filter(([, inner]) => inner !== null);
-  return Object.fromEntries(kept.map(([key, inner]) => [key, withoutNulls(inner)]));
+function pruned(fields: Raw, { properties, additionalProperties }: Schema): Raw {
+  const named = Object.entries(fields);
+  // Only maps of texts say what any field is.
+  if (typeof additionalProperties === "object") {
+    return Object.fromEntries(named.map(([key, inner]) => [key, entryOf(inner, additionalProperties)]));
+  }
+  const given = named.filter(([, inner]) => inner !== null);
+  return Object.fromEntries(given.map(([key, inner]) => [key, withoutNulls(inner, properties?.[key])]));
+}
+
+function entryOf(value: unknown, schema: Schema | undefined): unknown {
+  if (value !== null) return withoutNulls(value, schema);
+  return schema?.type.includes("string") === true ? "" : {};
 }
 
 /** The object that a document of this kind stands for, defaults applied. The schema has vouched for its shape. */
-export function objectOf(kind: Kind, value: Raw, defaultNamespace: string, standIns: StandIns): InputObject {
-  const given = (withoutNulls(value.metadata ?? {}) ?? {}) as Partial<Metadata>;
+export function objectOf(kind: Kind, document: Raw, defaultNamespace: string, standIns: StandIns): InputObject {
+  const value = withoutNulls(document, schemas[kind]) as Raw;
+  const given = (value.metadata ?? {}) as Partial<Metadata>;
   const metadata = metadataOf(given, kind, defaultNamespace, standIns);
   switch (kind) {
     case "Service":
@@ -92,7 +112,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type RawSpec = Partial<Omit<ServiceSpecObject, "ports">> & { readonly ports?: readonly Partial<PortObject>[] };
 
 function serviceOf(metadata: Metadata, value: Raw): ServiceObject {
-  const raw = (withoutNulls(value.spec) ?? {}) as RawSpec;
+  const raw = (value.spec ?? {}) as RawSpec;
   const type = raw.type || "ClusterIP";
   const externalIPs = raw.externalIPs ?? [];
   const exposed = type === "NodePort" || type === "LoadBalancer" || (type === "ClusterIP" && externalIPs.length > 0);
@@ -157,7 +177,7 @@ function affinityOf(sessionAffinity: string, given: Affinity["sessionAffinityCon
 }
 
 function ingressOf(value: Raw, type: string): readonly IngressObject[] {
-  const status = (withoutNulls(value.status) ?? {}) as {
+  const status = (value.status ?? {}) as {
     readonly loadBalancer?: { readonly ingress?: readonly IngressObject[] };
   };
   const ingress = status.loadBalancer?.ingress ?? [];
@@ -177,7 +197,7 @@ function slicePortOf(port: Partial<EndpointPortObject>): EndpointPortObject {
 }
 
 function endpointsOf(metadata: Metadata, value: Raw): EndpointsObject {
-  const subsets = (withoutNulls(value.subsets) ?? []) as readonly (Omit<SubsetObject, "ports"> & {
+  const subsets = (value.subsets ?? []) as readonly (Omit<SubsetObject, "ports"> & {
     ports?: readonly Partial<EndpointPortObject>[];
   })[];
   const completed = subsets.map((subset) => ({ ...subset, ports: (subset.ports ?? []).map(endpointPortOf) }));
@@ -185,22 +205,22 @@ function endpointsOf(metadata: Metadata, value: Raw): EndpointsObject {
 }
 
 function sliceOf(metadata: Metadata, value: Raw): EndpointSliceObject {
-  const endpoints = (withoutNulls(value.endpoints) ?? []) as readonly SliceEndpointObject[];
-  const ports = (withoutNulls(value.ports) ?? []) as readonly Partial<EndpointPortObject>[];
+  const endpoints = (value.endpoints ?? []) as readonly SliceEndpointObject[];
+  const ports = (value.ports ?? []) as readonly Partial<EndpointPortObject>[];
   const addressType = typeof value.addressType === "string" ? value.addressType : "";
   return { kind: "EndpointSlice", metadata, addressType, endpoints, ports: ports.map(slicePortOf) };
 }
 
 function nodeOf(metadata: Metadata, value: Raw): NodeObject {
-  const spec = (withoutNulls(value.spec) ?? {}) as { readonly podCIDR?: string; readonly podCIDRs?: readonly string[] };
-  const status = (withoutNulls(value.status) ?? {}) as Partial<Pick<NodeObject, "addresses">>;
+  const spec = (value.spec ?? {}) as { readonly podCIDR?: string; readonly podCIDRs?: readonly string[] };
+  const status = (value.status ?? {}) as Partial<Pick<NodeObject, "addresses">>;
   const podCIDRs = spec.podCIDRs?.length ? spec.podCIDRs : (spec.podCIDR ?? "") === "" ? [] : [spec.podCIDR ?? ""];
   return { kind: "Node", metadata, podCIDRs, addresses: status.addresses ?? [] };
 }
 
 function podOf(metadata: Metadata, value: Raw): PodObject {
-  const spec = (withoutNulls(value.spec) ?? {}) as Partial<PodObject["spec"]>;
-  const status = (withoutNulls(value.status) ?? {}) as Partial<PodObject["status"]>;
+  const spec = (value.spec ?? {}) as Partial<PodObject["spec"]>;
+  const status = (value.status ?? {}) as Partial<PodObject["status"]>;
   const podIPs = status.podIPs?.length
     ? status.podIPs
     : (status.podIP ?? "") === ""

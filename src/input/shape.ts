@@ -94,7 +94,6 @@ function expected(schema: Schema | undefined): string {
 }
 
 function typeName(value: unknown): string {
-  if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
   if (typeof value === "boolean") return `the boolean ${value}`;
@@ -108,7 +107,6 @@ function typeHint(schema: Schema | undefined, found: unknown): string {
   if (types.includes("string") && typeof found === "boolean")
     return "put the value in quotes: unquoted yes, no, on, off and y, n are booleans";
   if (types.includes("string") && typeof found === "number") return "put the value in quotes";
-  if (types.includes("string") && found === null) return 'give the key a value, or "" for none';
   if (types.includes("integer") && typeof found === "string") return "write the number without quotes";
   if (types.includes("boolean") && typeof found === "string") return "write true or false without quotes";
   if (types.includes("array")) return "write a list, each entry on a line that starts with '- '";

@@ -9,7 +9,7 @@ export interface Schema {
   readonly pattern?: string;
 }
 
-// An explicit null is the same as leaving an optional field out; it never is inside a list or a text map.
+// The API server takes null for any of these: as a field not given, inside a list or a text map as its empty value.
 const nullable = (type: string): readonly string[] => [type, "null"];
 
 export const text: Schema = { type: nullable("string") };
@@ -18,8 +18,8 @@ export const flag: Schema = { type: nullable("boolean") };
 export const int32: Schema = { type: nullable("integer"), minimum: -2147483648, maximum: 2147483647 };
 export const int64: Schema = { type: nullable("integer") };
 export const intOrText: Schema = { type: ["integer", "string", "null"], minimum: -2147483648, maximum: 2147483647 };
-export const textMap: Schema = { type: nullable("object"), additionalProperties: { type: "string" } };
-export const texts: Schema = { type: nullable("array"), items: { type: "string" } };
+export const textMap: Schema = { type: nullable("object"), additionalProperties: text };
+export const texts: Schema = { type: nullable("array"), items: text };
 /** Anything: for what the API server prints and nobody here reads. */
 export const anyObject: Schema = { type: nullable("object"), additionalProperties: true };
 
@@ -34,10 +34,7 @@ export function open(properties: Readonly<Record<string, Schema>>): Schema {
 }
 
 export function list(items: Schema): Schema {
-  return {
-    type: nullable("array"),
-    items: { ...items, type: typeof items.type === "string" ? items.type : (items.type[0] ?? "object") },
-  };
+  return { type: nullable("array"), items };
 }
 
 /** RFC 3339 as Go's time.Parse reads it for the API server: one digit is enough for the hour, and days must exist. */
