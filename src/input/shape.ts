@@ -57,7 +57,9 @@ function describe(
     const message = `${path}: Invalid type: expected ${expected(schema)}, found ${typeName(found)}`;
     return { code: "wrong-type", path, message, hint: typeHint(schema, found) };
   }
-  const message = `${path}: Invalid value: ${quote(found)}: does not fit into 32 bits`;
+  // Beyond 2^53 it was rounded, and the manifest shows other digits.
+  const about = Number.isSafeInteger(found) ? "" : "about ";
+  const message = `${path}: Invalid value: ${about}${quote(found)}: does not fit into 32 bits`;
   return { code: "integer-range", path, message, hint: "use a number from -2147483648 to 2147483647" };
 }
 

@@ -108,9 +108,9 @@ export const textFindings: readonly Finding[] = [
   ),
   finding(
     "number-out-of-range",
-    "A number is too large to be exact",
-    "Numbers beyond 2^53 and .inf or .nan would be rounded or have no meaning. As text they need quotes.",
-    service("spec:\n  ports:\n  - port: 90071992547409930"),
+    "A number is not finite, or a field's name is too large a number",
+    "JSON, which the API server is sent, has no .inf and .nan. A number beyond 2^53 is rounded here, and two names may become one. As text they need quotes.",
+    service("spec:\n  ports:\n  - port: .inf"),
   ),
   finding(
     "document-not-object",

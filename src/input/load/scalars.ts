@@ -2,15 +2,15 @@ import { defineScalarTag, NOT_RESOLVED } from "js-yaml";
 
 /**
  * Plain YAML scalars as kubectl reads them. It follows neither YAML 1.1 nor 1.2: `0644` is octal and `yes` is a
- * boolean (1.1), but `22:22` and dates stay text, and `0o644` is octal too (1.2). Numbers that a JavaScript
- * number cannot hold exactly are refused, since rounding one would write another port than was asked for.
+ * boolean (1.1), but `22:22` and dates stay text, and `0o644` is octal too (1.2). Large numbers are rounded, as in JSON:
+ * wherever a number counts it has to fit into 32 bits, which no rounding brings about.
  */
 
-/** A scalar that reads as a number but has no exact value here. */
-export class NumberRangeError extends Error {
-  override readonly name = "NumberRangeError";
+/** A number that is none: .inf or .nan, which kubectl cannot send. */
+export class NotFiniteError extends Error {
+  override readonly name = "NotFiniteError";
   constructor(readonly text: string) {
-    super(`number ${text} is out of range`);
+    super(`${text} is not finite`);
   }
 }
 
@@ -47,16 +47,15 @@ function fitsKubectl(plain: string, value: number): boolean {
   return magnitude < (sign === "" ? 2n ** 64n : sign === "-" ? 2n ** 63n + 1n : 2n ** 63n);
 }
 
-/** The number that a plain scalar stands for, or undefined when it is text. Throws NumberRangeError. */
+/** The number that a plain scalar stands for, or undefined when it is text. Throws NotFiniteError. */
 export function numberOf(source: string): number | undefined {
-  if (NOT_FINITE.test(source)) throw new NumberRangeError(source);
+  if (NOT_FINITE.test(source)) throw new NotFiniteError(source);
   // kubectl drops underscores before it looks at digits, but not in front of a leading point.
   const plain = source.startsWith(".") || !source.includes("_") ? source : source.replaceAll("_", "");
   const integer = INTEGER.exec(plain);
   const value = integer !== null ? integerOf(integer) : FLOAT.test(plain) ? Number(plain) : undefined;
   if (value === undefined || Math.abs(value) <= Number.MAX_SAFE_INTEGER) return value;
-  if (!fitsKubectl(plain, value)) return undefined;
-  throw new NumberRangeError(source);
+  return fitsKubectl(plain, value) ? value : undefined;
 }
 
 const nullTag = defineScalarTag("tag:yaml.org,2002:null", {

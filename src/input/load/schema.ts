@@ -34,6 +34,9 @@ const merged = new WeakMap<object, Set<string>>();
 /** How the reason starts when `<<` would replace a field; its name follows. */
 export const MERGED_OVER = "<< sets again ";
 
+/** The reason when a field's name is a number that was rounded: two such may be one. */
+export const INEXACT_KEY = "a rounded number is not a field name";
+
 function merge(fields: Fields, source: unknown): string {
   const sources: readonly unknown[] = Array.isArray(source) ? source : [source];
   if (!sources.every(isObject)) return "<< takes a mapping, or a list of mappings";
@@ -72,6 +75,7 @@ const objectTag = defineMappingTag<Fields>("tag:yaml.org,2002:map", {
   get: mapTag.get,
   addPair: (carrier, key, value) => {
     if (key === null) return "null is not a field name";
+    if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) return INEXACT_KEY;
     if (key === MERGE) return merge(carrier, value);
     merged.get(carrier)?.delete(String(key));
     return mapTag.addPair(carrier, key, textOf(value));

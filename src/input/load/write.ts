@@ -14,7 +14,7 @@ function looksLikeNumber(text: string): boolean {
   try {
     return numberOf(text) !== undefined;
   } catch {
-    return true; // One that is too large.
+    return true; // One that is not finite.
   }
 }
 

@@ -2,8 +2,8 @@ import { constructFromEvents, EVENT_ID, type Event, getScalarValue, SCALAR_STYLE
 import { quote, visible } from "../quote.ts";
 import { type Laid, layOut, MAX_DEPTH, writtenOffset } from "./flow.ts";
 import { type Child, type Children, follower, type PathOffset } from "./path.ts";
-import { NumberRangeError } from "./scalars.ts";
-import { KUBECTL_SCHEMA, MERGED_OVER } from "./schema.ts";
+import { NotFiniteError } from "./scalars.ts";
+import { INEXACT_KEY, KUBECTL_SCHEMA, MERGED_OVER } from "./schema.ts";
 import { refusedTab } from "./tabs.ts";
 
 /** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */
@@ -60,7 +60,7 @@ function problemAt(text: string, offset: number, message: string, hint: string, 
 }
 
 function describe(text: string, events: readonly Event[], error: unknown): YamlProblem {
-  if (error instanceof NumberRangeError) return numberProblem(text, events, error);
+  if (error instanceof NotFiniteError) return notFinite(text, events, error);
   if (!(error instanceof YAMLException)) {
     const reason = visible(error instanceof Error ? error.message : String(error), LONGEST_REASON);
     return problemAt(text, 0, `the document cannot be read: ${reason}`, "simplify the document");
@@ -70,7 +70,7 @@ function describe(text: string, events: readonly Event[], error: unknown): YamlP
   return problemAt(text, offset, message, hint, code);
 }
 
-function numberProblem(text: string, events: readonly Event[], error: NumberRangeError): YamlProblem {
+function notFinite(text: string, events: readonly Event[], error: NotFiniteError): YamlProblem {
   const scalar = events.find(
     (event) =>
       event.type === EVENT_ID.SCALAR &&
@@ -78,7 +78,7 @@ function numberProblem(text: string, events: readonly Event[], error: NumberRang
       getScalarValue(text, event) === error.text,
   );
   const offset = scalar?.type === EVENT_ID.SCALAR ? scalar.valueStart : 0;
-  const message = `number ${quote(error.text)} is not finite, or too large to be exact`;
+  const message = `number ${quote(error.text)} is not finite`;
   return problemAt(text, offset, message, "put the value in quotes if it is meant as text", "number-out-of-range");
 }
 
@@ -129,6 +129,10 @@ function explain(reason: string, text: string, offset: number): { code: string; 
       message: `nested deeper than ${MAX_DEPTH} levels`,
       hint: "no Kubernetes object is this deep",
     };
+  }
+  if (reason === INEXACT_KEY) {
+    const message = "a field name is a number that is too large to be exact";
+    return { code: "number-out-of-range", message, hint: "put the name in quotes" };
   }
   if (reason === "null is not a field name") {
     return { code: "null-key", message: "a field name is empty or null", hint: "name the field, or quote the name" };

@@ -382,4 +382,15 @@ metadata:
     expect(manifests.map(({ kind }) => kind)).toEqual(["Service", "EndpointSlice", "Node", "Pod"]);
     expect([...foreign]).toEqual([["Deployment", 1]]);
   });
+
+  test("what is passed over may hold numbers that nothing here could hold", async () => {
+    const foreign = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: 9007199254740993, y: 1e300}}";
+    const service = "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 80}]}}";
+    for (const text of [`${foreign}\n---\n${service}\n`, `kind: List\nitems:\n- ${foreign}\n- ${service}\n`]) {
+      const loaded = await read(text);
+      const { manifests, diagnostics, foreign: others } = validate(loaded.documents);
+      expect([...loaded.diagnostics, ...diagnostics]).toEqual([]);
+      expect([manifests.map(({ kind }) => kind), [...others]]).toEqual([["Service"], [["ConfigMap", 1]]]);
+    }
+  });
 });

@@ -106,20 +106,27 @@ describe("plain scalars are read as kubectl reads them", () => {
     expect(await read(text)).toBe(text);
   });
 
+  test.each([".inf", "-.Inf", ".NaN"])("%s is refused", async (text) => {
+    await expect(read(text)).rejects.toThrow("number-out-of-range");
+  });
+
   test.each([
-    ".inf",
-    "-.Inf",
-    ".NaN",
-    "9007199254740992",
+    "9007199254740993",
     "18446744073709551616",
     "1e300",
     "0xFFFFFFFFFFFFFFFF",
     "-0x8000000000000000",
-    "0o1777777777777777777777",
-    "07777777777777777777777777",
     "-9007199254740993",
-  ])("%s is refused", async (text) => {
-    await expect(read(text)).rejects.toThrow("number-out-of-range");
+  ])("%s is rounded, as in JSON", async (text) => {
+    const sign = text.startsWith("-") ? -1 : 1;
+    expect(await read(text)).toBe(sign * Number(text.replace("-", "")));
+  });
+
+  test.each([
+    ["0o1777777777777777777777", 2 ** 64],
+    ["07777777777777777777777777", 8 ** 25],
+  ])("%s is rounded", async (text, expected) => {
+    expect(await read(text)).toBe(expected);
   });
 
   test.each([
@@ -143,6 +150,15 @@ describe("plain scalars are read as kubectl reads them", () => {
   test("keys are text, whatever they look like", async () => {
     const { documents } = await load(["-"], { stdin: async () => "8080: a\ny: b\n0x10: c\n" });
     expect(documents[0]?.value).toEqual({ "8080": "a", true: "b", "16": "c" });
+  });
+
+  test("keys are no numbers that are rounded", async () => {
+    for (const text of ["9007199254740993: a\n", "9007199254740993: a\n9007199254740992: b\n"]) {
+      const { diagnostics } = await load(["-"], { stdin: async () => text });
+      expect(diagnostics.map(({ code, source }) => `${code} ${source.line}:${source.column}`)).toEqual([
+        "number-out-of-range 1:1",
+      ]);
+    }
   });
 
   test("every decimal that is written plainly is itself", () => {
