@@ -3,7 +3,7 @@ import { type Sifted, sift } from "../pipeline/skip.ts";
 import { type Completed, complete, type Extent } from "../pipeline/standalone.ts";
 import { type Input, readInput, readSources, type Sources } from "../pipeline.ts";
 import { diagnosticsText, foreignText, summaryText } from "../report/diagnostics.ts";
-import { count, styleFor } from "../report/style.ts";
+import { count, oneLine, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Diagnostic, Severity } from "../types.ts";
 import { type Flags, isSet, listFlag } from "./flags.ts";
@@ -65,7 +65,7 @@ export async function completeInput(
 ): Promise<Completed | undefined> {
   const completed = await complete(input, settings, extent);
   const { unusable } = completed;
-  if (unusable !== undefined) io.error(`warning: what was given out before cannot be read: ${unusable}\n`);
+  if (unusable !== undefined) io.error(`warning: what was given out before cannot be read: ${oneLine(unusable)}\n`);
   const errors = ofSeverity(completed.findings, "error");
   if (errors.length > 0) {
     io.error(humanFindings(errors, input, io));

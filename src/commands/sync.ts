@@ -23,7 +23,7 @@ import { changesText, countsText, servicePortText } from "../report/changes.ts";
 import { placeOf } from "../report/diagnostics.ts";
 import { failureText } from "../report/failure.ts";
 import { changesJson, jsonText } from "../report/json.ts";
-import { count, styleFor } from "../report/style.ts";
+import { count, oneLine, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, Origin } from "../types.ts";
 import { needsRouteLocalnet, planAgain, planFor, scopeText, settingsHere, showPlans } from "./diff.ts";
@@ -295,7 +295,8 @@ const NO_FLOWS: FlowCleanup = { deleted: 0, failures: [] };
 
 function noteFlows({ deleted, failures }: FlowCleanup, io: Io): void {
   if (deleted > 0) io.note(`ended ${count(deleted, "UDP flow")} to endpoints that are gone\n`);
-  for (const reason of failures) io.error(`warning: UDP flows to endpoints that are gone may be left: ${reason}\n`);
+  for (const reason of failures)
+    io.error(`warning: UDP flows to endpoints that are gone may be left: ${oneLine(reason)}\n`);
 }
 
 function resultJson(result: ApplyResult): object {

@@ -1,6 +1,6 @@
 import type { Change, Family, Line, Origin, ServicePortName, TableObject } from "../types.ts";
 import { placeOf } from "./diagnostics.ts";
-import { count, harmless, type Style } from "./style.ts";
+import { count, harmless, oneLine, type Style } from "./style.ts";
 
 /** Lines of one object, on behalf of one ServicePort or of none. */
 interface Part {
@@ -53,7 +53,7 @@ function partText({ change, removed, added }: Part, style: Style): string {
   ];
   const onlyOrder = removed.length + added.length === 0 && before !== undefined && after !== undefined;
   const note = onlyOrder ? style.dim(" (other order)") : "";
-  return `  ${action} ${family} ${table} ${kind === "sharedChain" ? "chain" : kind} ${name}${note}\n${lines.join("")}`;
+  return `  ${action} ${family} ${table} ${kind === "sharedChain" ? "chain" : kind} ${oneLine(name)}${note}\n${lines.join("")}`;
 }
 
 // ── Groups ───────────────────────────────────────────────────────────────────────────────────────

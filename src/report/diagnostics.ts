@@ -1,5 +1,5 @@
 import type { Diagnostic, Source } from "../types.ts";
-import { count, harmless, type Style } from "./style.ts";
+import { count, harmless, oneLine, type Style } from "./style.ts";
 
 /** A place in a text and what stands around it. */
 export interface Frame {
@@ -37,11 +37,11 @@ export function diagnosticsText(
 function headOf({ source, severity, object, message, code }: Diagnostic, style: Style): string {
   const word = severity === "error" ? style.bad("error:") : style.warn("warning:");
   const about = object === undefined ? "" : `${object}: `;
-  return `${style.bold(`${placeOf(source)}:`)} ${word} ${harmless(about + message)} ${style.dim(`[${code}]`)}`;
+  return `${style.bold(`${placeOf(source)}:`)} ${word} ${oneLine(about + message)} ${style.dim(`[${code}]`)}`;
 }
 
 export function placeOf({ file, line, column }: Source): string {
-  const name = file === "-" ? "<stdin>" : harmless(file);
+  const name = file === "-" ? "<stdin>" : oneLine(file);
   if (line === undefined) return name;
   return column === undefined ? `${name}:${line}` : `${name}:${line}:${column}`;
 }
@@ -68,7 +68,7 @@ export function summaryText(diagnostics: readonly Diagnostic[], objects: number)
 
 /** "passed over: 2 Deployment, 1 ConfigMap" */
 export function foreignText(foreign: ReadonlyMap<string, number>): string {
-  const kinds = [...foreign].map(([kind, number]) => `${number} ${harmless(kind)}`);
+  const kinds = [...foreign].map(([kind, number]) => `${number} ${oneLine(kind)}`);
   return `passed over objects of other kinds: ${kinds.join(", ")}`;
 }
 

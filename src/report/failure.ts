@@ -14,7 +14,9 @@ export function bugText(error: unknown, facts: Readonly<Record<string, string>>,
     "Please report it with the lines below and, if you can, the input.",
     "",
     ...lines,
-    ...trace.split("\n").map((line) => `  ${line}`),
+    ...harmless(trace)
+      .split("\n")
+      .map((line) => `  ${line}`),
     "",
   ].join("\n");
 }

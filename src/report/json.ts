@@ -1,9 +1,10 @@
 import type { Change, Diagnostic, Line, Source } from "../types.ts";
 import { countChanges, kindOf, servicePortText } from "./changes.ts";
+import { harmlessJson } from "./style.ts";
 
 /** Everything for programs: stable names, two-space indent, one value per document. */
 export function jsonText(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return `${harmlessJson(JSON.stringify(value, null, 2))}\n`;
 }
 
 function diagnosticJson({ code, severity, source, object, message, hint }: Diagnostic): unknown {

@@ -1,5 +1,6 @@
 import type { Diagnostic, Source } from "../types.ts";
 import { placeOf } from "./diagnostics.ts";
+import { oneLine } from "./style.ts";
 
 /**
  * JUnit XML: a suite per file, a case per object, failed by its errors; warnings go to the case's output.
@@ -9,7 +10,7 @@ export function junitText(diagnostics: readonly Diagnostic[], objects: readonly 
   const suites = new Map<string, Map<string, Diagnostic[]>>();
   for (const source of objects) caseOf(suites, source);
   for (const diagnostic of diagnostics) caseOf(suites, diagnostic.source).push(diagnostic);
-  const parts = [...suites].map(([file, cases]) => suiteText(file, cases));
+  const parts = [...suites].map(([file, cases]) => suiteText(oneLine(file), cases));
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="svctables">\n${parts.join("")}</testsuites>\n`;
 }
 

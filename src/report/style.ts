@@ -27,12 +27,28 @@ export function count(number: number, noun: string, plural = `${noun}s`): string
   return `${number} ${number === 1 ? noun : plural}`;
 }
 
+/** What a terminal would act on, or would not show. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
 /**
- * Text of others (file names, lines of manifests, messages of tools) without anything that a terminal would act on:
- * each such character becomes one that is as wide. Line ends and tabs stay.
+ * Text of others (lines of manifests, messages of tools) without anything that a terminal would act on: each such
+ * character becomes one that is as wide. Line ends and tabs stay.
  */
 export function harmless(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
-    character === "\n" || character === "\t" ? character : "\ufffd",
-  );
+  return text.replace(UNSEEN, (character) => (character === "\n" || character === "\t" ? character : "\ufffd"));
+}
+
+/** A text of others that belongs on one line, such as a file's name: what is unseen shows as \uXXXX, line ends as well. */
+export function oneLine(text: string): string {
+  return text.replace(UNSEEN, escaped);
+}
+
+/** JSON that means the same, with nothing unseen in its texts. */
+export function harmlessJson(json: string): string {
+  return json.replace(UNSEEN, (character) => (character === "\n" ? character : escaped(character)));
+}
+
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }

@@ -2,7 +2,7 @@ import { type BigIntStats, readFileSync } from "node:fs";
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Diagnostic } from "../../types.ts";
-import { quote } from "../quote.ts";
+import { quote, visible } from "../quote.ts";
 import { textError } from "./finding.ts";
 
 /** One input, read whole. */
@@ -20,6 +20,8 @@ export type ReadResult = InputFile | Diagnostic;
 
 /** Node cannot hold a longer text in one string. */
 const LARGEST_FILE = 512 * 1024 * 1024 - 64;
+/** Of what the system says. */
+const LONGEST_REASON = 160;
 const CHUNK = 4 * 1024 * 1024;
 const MANIFEST_NAME = /\.(?:ya?ml|json)$/i;
 
@@ -184,7 +186,8 @@ function unreadable(path: string, error: unknown): Diagnostic {
     ELOOP: "symbolic links lead in a circle",
     ENAMETOOLONG: "the name is too long",
   };
-  const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
+  // The system's own words hold the path as it is.
+  const reason = reasons[code] ?? visible(error instanceof Error ? error.message : String(error), LONGEST_REASON);
   const hint = /^https?:\/\//.test(path)
     ? "addresses are not fetched: download the manifest and name the file"
     : "check the path and its permissions";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { diagnosticsText, explanationText, foreignText, summaryText } from "../../../src/report/diagnostics.ts";
 import { bugText, failureText } from "../../../src/report/failure.ts";
 import { githubText } from "../../../src/report/github.ts";
-import { findingsJson } from "../../../src/report/json.ts";
+import { findingsJson, jsonText } from "../../../src/report/json.ts";
 import { junitText } from "../../../src/report/junit.ts";
 import { sarifJson } from "../../../src/report/sarif.ts";
 import { styleFor } from "../../../src/report/style.ts";
@@ -66,6 +66,30 @@ describe("diagnosticsText", () => {
     expect(text).toContain("  1 | \tx\ufffd[2J\ufffd\ufffd\ufffdy\n    | \t      ^\n");
   });
 
+  it("shows a file's name on one line, whatever it holds", () => {
+    const file = "a\n::error::b\t\u009b2J\u202e\u{e0001}.yaml";
+    const hostile: Diagnostic = { ...NAME, source: { ...NAME.source, file }, hint: "do" };
+    const shown = "a\\u000a::error::b\\u0009\\u009b2J\\u202e\\udb40\\udc01.yaml";
+    const [head = "", ...rest] = diagnosticsText([hostile], { style: plain, locate: undefined, limit: 1 }).split("\n");
+    expect([head.slice(0, shown.length + 7), rest]).toEqual([`${shown}:12:11:`, ["  hint: do", ""]]);
+    const junit = junitText([hostile], [hostile.source]);
+    expect(junit).toContain(`<testsuite name="${shown}"`);
+    expect(junit).toContain(`>${shown}:12:11: spec`);
+    expect(githubText([hostile])).toMatch(/^::error file=a%0A%3A%3Aerror[^\n]*\n$/);
+    const json = jsonText(findingsJson([hostile], 1, new Map()));
+    for (const text of [head, junit, json]) expect(text).not.toMatch(/[^\P{C}\n]|^::error::/mu);
+    expect(JSON.parse(json)).toMatchObject({ findings: [{ file }] });
+  });
+
+  it("keeps a message on its line", () => {
+    const text = diagnosticsText([{ ...UNUSED, message: "a\n::error::b" }], {
+      style: plain,
+      locate: undefined,
+      limit: 1,
+    });
+    expect(text).toBe("<stdin>: warning: a\\u000a::error::b [endpoints-unused]\n");
+  });
+
   it("counts what it leaves out", () => {
     const text = diagnosticsText([NAME, UNUSED, UNUSED], { style: plain, locate: undefined, limit: 1 });
     expect(text).toMatch(/\.\.\. and 2 more\n$/);
@@ -109,6 +133,7 @@ describe("failures", () => {
     const text = bugText(new Error("impossible"), { node: "v20", command: "sync" }, plain);
     expect(text).toMatch(/^internal error: this is a bug in svctables/);
     expect(text).toContain("  node: v20\n  command: sync\n  Error: impossible\n");
+    expect(bugText(new Error("\u001b[2J"), {}, plain)).toContain("  Error: \ufffd[2J\n");
   });
 });
 
