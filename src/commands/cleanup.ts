@@ -22,9 +22,10 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const names = (["iptables", "nftables"] as const).filter((name) => isAll || name === chosen);
   const find = () => findRest(settings, machine, names, isSet(flags, "kubeProxy"));
   if (!isSet(flags, "dryRun")) {
-    return exclusively(settings, machine, () =>
-      uninterrupted(io, async () => remove(await find(), names, settings, machine, io)),
-    );
+    return exclusively(settings, machine, async () => {
+      const rest = await find();
+      return uninterrupted(io, () => remove(rest, names, settings, machine, io));
+    });
   }
   const { rules, leftovers } = await find();
   const changes = rules.flatMap(({ plans }) => plans.flatMap((one) => one.changes));

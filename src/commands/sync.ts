@@ -26,7 +26,7 @@ import { changesJson, jsonText } from "../report/json.ts";
 import { count, oneLine, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult, Origin } from "../types.ts";
-import { needsRouteLocalnet, planAgain, planFor, scopeText, settingsHere, showPlans } from "./diff.ts";
+import { needsRouteLocalnet, type Planned, planAgain, planFor, scopeText, settingsHere, showPlans } from "./diff.ts";
 import { type Flags, isSet, listFlag, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import { accept, completeInput, extentOf, sourcesFrom } from "./input.ts";
@@ -61,9 +61,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
     return code === ExitCode.done && work.sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
   };
   // What was accepted and given out is read and recorded under one lock: two runs at once would undo one another's.
-  return isSet(flags, "dryRun")
-    ? completed(dryRun)
-    : exclusively(settings, machine, () => uninterrupted(io, () => completed(syncNow)));
+  return isSet(flags, "dryRun") ? completed(dryRun) : exclusively(settings, machine, () => completed(syncNow));
 }
 
 /** What there is to sync. */
@@ -116,28 +114,28 @@ async function syncFew(
   io: Io,
 ): Promise<ExitCode | undefined> {
   if (!(await mayBeFew(from, settings))) return undefined;
-  return exclusively(settings, machine, () =>
-    uninterrupted(io, async () => {
-      const node = await openNode(settings, machine);
-      const few = await planFewChanges(sources, from, settings, node);
-      if (few === undefined) return undefined;
-      const { plans, decisions, input } = few;
-      const unsaved = unsavedIn(settings, io);
-      const note = async (isQuick: boolean) => {
-        if (isQuick) await save(() => noteFewChanges(few, sources, from, settings), unsaved);
-      };
-      if (decisions.length === 0) {
-        await note(true);
-        return asItWas(flags, settings, io);
-      }
-      const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
+  return exclusively(settings, machine, async () => {
+    const node = await openNode(settings, machine);
+    const few = await planFewChanges(sources, from, settings, node);
+    if (few === undefined) return undefined;
+    const { plans, decisions, input } = few;
+    const unsaved = unsavedIn(settings, io);
+    const note = async (isQuick: boolean) => {
+      if (isQuick) await save(() => noteFewChanges(few, sources, from, settings), unsaved);
+    };
+    if (decisions.length === 0) {
+      await note(true);
+      return asItWas(flags, settings, io);
+    }
+    const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
+    return uninterrupted(io, async () => {
       const result = await carryOut(plans, backendOf(settings), node.kernel, { unsaved });
       // The long way asks the kernel what it holds, and can say more about the reason.
       if (result.kind === "refused") return undefined;
       const standing = { result, plans, decisions, input, inputHash: undefined, rest, note, unsaved };
       return settleDown(flags, settings, standing, node, machine, io);
-    }),
-  );
+    });
+  });
 }
 
 function asItWas(flags: Flags, { backend }: Settings, io: Io): ExitCode {
@@ -163,20 +161,28 @@ async function dryRun(
   return ExitCode.done;
 }
 
-async function syncNow(
+async function syncNow(flags: Flags, settings: Settings, work: Work, machine: Machine, io: Io): Promise<ExitCode> {
+  const { sifted, completed } = work;
+  const node = await openNode(settings, machine);
+  const planned = await planFor(completed.input, settings, node, io);
+  mustKnowWhatStays(sifted, planned.plans);
+  const rest = await restOfOthers(planned.plans, settings, machine, isSet(flags, "replaceKubeProxy"));
+  return uninterrupted(io, () => bringAbout(flags, settings, work, { ...planned, rest }, node, machine, io));
+}
+
+/** From here on something is changed. */
+async function bringAbout(
   flags: Flags,
   settings: Settings,
   { sifted, completed, sources, made }: Work,
+  planned: Planned & { readonly rest: Rest },
+  node: ThisNode,
   machine: Machine,
   io: Io,
 ): Promise<ExitCode> {
-  const { input } = completed;
-  const node = await openNode(settings, machine);
-  const planned = await planFor(input, settings, node, io);
-  const { decisions } = planned;
+  const { decisions, rest } = planned;
   let { plans } = planned;
-  mustKnowWhatStays(sifted, plans);
-  const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
+  const { input } = completed;
   // Before the rules: an address that was used once must be known to later runs.
   await noteAllocations(completed.allocations, settings.stateDir);
   // The index takes a while, and the tool longer.

@@ -3,13 +3,17 @@ import { describe, expect, it } from "vitest";
 
 const SIGNALS = new URL("../../../src/commands/signals.ts", import.meta.url).href;
 
+const WORK = "await new Promise((resolve) => setTimeout(resolve, 500));";
+/** The same, at first half a second in which no other code can run. */
+const BUSY_WORK = `for (const end = Date.now() + 500; Date.now() < end; );${WORK}`;
+
 /** Starts work of half a second, and says how it ended after these signals, sent when it has begun. */
-async function interrupt(signals: readonly NodeJS.Signals[]) {
+async function interrupt(signals: readonly NodeJS.Signals[], work = WORK) {
   const script = `const { uninterrupted } = await import(${JSON.stringify(SIGNALS)});
     const io = { error: (text) => process.stderr.write(text) };
     await uninterrupted(io, async () => {
       process.stdout.write("begun\\n");
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      ${work}
       process.stdout.write("done\\n");
     });
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -39,7 +43,11 @@ describe("uninterrupted", () => {
     });
   });
 
-  it("gives in to the second signal", async () => {
-    expect(await interrupt(["SIGINT", "SIGTERM"])).toMatchObject({ stdout: ["begun"], signal: "SIGTERM" });
+  it.each([
+    ["while it waits", WORK],
+    ["that came while nothing else could run", BUSY_WORK],
+  ])("gives in to the second signal, %s", async (_, work) => {
+    expect(await interrupt(["SIGINT", "SIGTERM"], work)).toMatchObject({ stdout: ["begun"], signal: "SIGTERM" });
+    expect(await interrupt(["SIGINT", "SIGINT"], work)).toMatchObject({ stdout: ["begun"], signal: "SIGINT" });
   });
 });
