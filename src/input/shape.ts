@@ -46,7 +46,7 @@ function describe(
       code: "unknown-field",
       path: field,
       message: `unknown field ${quote(field)}`,
-      hint: suggestion(name, schema),
+      hint: suggestion(kind, name, schema),
     };
   }
   const found = steps.reduce<unknown>(
@@ -55,7 +55,7 @@ function describe(
   );
   if (keyword === "type" || keyword === "pattern") {
     const message = `${path}: Invalid type: expected ${expected(schema)}, found ${typeName(found)}`;
-    return { code: "wrong-type", path, message, hint: typeHint(schema, found) };
+    return { code: "wrong-type", path, message, hint: typeHint(schema, found, steps.at(-1)) };
   }
   // Beyond 2^53 it was rounded, and the manifest shows other digits.
   const about = Number.isSafeInteger(found) ? "" : "about ";
@@ -102,28 +102,59 @@ function typeName(value: unknown): string {
   return typeof value === "number" ? `the number ${value}` : `the text ${quote(value)}`;
 }
 
-function typeHint(schema: Schema | undefined, found: unknown): string {
+function typeHint(schema: Schema | undefined, found: unknown, name: string | undefined): string {
   if (schema?.pattern !== undefined)
     return "write it like 2026-01-31T08:00:00Z, or leave it out: the API server sets it";
   const types = [schema?.type ?? []].flat();
   if (types.includes("string") && typeof found === "boolean")
     return "put the value in quotes: unquoted yes, no, on, off and y, n are booleans";
   if (types.includes("string") && typeof found === "number") return "put the value in quotes";
-  if (types.includes("integer") && typeof found === "string") return "write the number without quotes";
+  if (types.includes("integer") && typeof found === "string")
+    return /^[0-9]+$/.test(found) ? "write the number without quotes" : "write a number, or leave the field out";
+  if (types.includes("string") && name === "matchLabels")
+    return "write the labels right under selector: a Service has no matchLabels";
   if (types.includes("boolean") && typeof found === "string") return "write true or false without quotes";
   if (types.includes("array")) return "write a list, each entry on a line that starts with '- '";
   return `write ${expected(schema)}`;
 }
 
-/** The field that was probably meant. */
-function suggestion(name: string, schema: Schema | undefined): string {
+/** Fields that the API once had, and what to do instead. */
+const GONE: ReadonlyMap<string, string> = new Map([
+  ["ipFamily", "write ipFamilies: with a list of one family"],
+  ["topologyKeys", "gone since 1.22: write trafficDistribution or internalTrafficPolicy"],
+  ["topology", "gone since discovery.k8s.io/v1: write nodeName and zone"],
+  ["clusterName", "gone since 1.24: remove the field"],
+]);
+
+/** The field that was probably meant, or where this one belongs. */
+function suggestion(kind: Kind, name: string, schema: Schema | undefined): string {
   const known = Object.keys(schema?.properties ?? {});
   const lower = name.toLowerCase();
-  const near =
-    known.find((field) => field.toLowerCase() === lower) ??
-    known.find((field) => field.toLowerCase() === `${lower}s` || `${field.toLowerCase()}s` === lower) ??
-    known.find((field) => distance(field.toLowerCase(), lower) <= Math.min(2, lower.length - 2));
-  return near === undefined ? "remove the field, or check where it belongs" : `did you mean ${near}?`;
+  const meant = (near: string | undefined) => (near === undefined ? undefined : `did you mean ${near}?`);
+  return (
+    GONE.get(name) ??
+    meant(known.find((field) => field.toLowerCase() === lower)) ??
+    meant(known.find((field) => field.toLowerCase() === `${lower}s` || `${field.toLowerCase()}s` === lower)) ??
+    placeOf(kind, name) ??
+    (/^\u00a0/.test(name) ? "indent with spaces: these are no-break spaces, as copied from a web page" : undefined) ??
+    meant(known.find((field) => distance(field.toLowerCase(), lower) <= Math.min(2, lower.length - 2))) ??
+    "remove the field, or check where it belongs"
+  );
+}
+
+/** Says where this kind has a field of this name, nearest to the top first; it was not indented as it should be. */
+function placeOf(kind: Kind, name: string): string | undefined {
+  let level: readonly (readonly [path: string, schema: Schema])[] = [["", schemas[kind]]];
+  while (level.length > 0) {
+    const place = level.find(([, { properties = {} }]) => Object.hasOwn(properties, name));
+    if (place !== undefined) return place[0] === "" ? "it belongs at the left margin" : `it belongs under ${place[0]}`;
+    level = level.flatMap(([path, { properties = {} }]) =>
+      Object.entries(properties).map(
+        ([field, inner]) => [(path === "" ? "" : `${path}.`) + field, inner.items ?? inner] as const,
+      ),
+    );
+  }
+  return undefined;
 }
 
 /** Levenshtein distance; both texts are field names, so short. */

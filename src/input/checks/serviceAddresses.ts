@@ -64,7 +64,7 @@ const clusterIPInvalid: Check<ServiceObject> = {
   title: "A cluster IP is not an IP address",
   paragraph:
     "Write IPv4 without leading zeros and IPv6 in its own notation; IPv4-mapped IPv6 (::ffff:10.0.0.1) is refused since 1.36, because programs disagree about what it means.",
-  hint: "write a plain address, or leave the field out to have one allocated",
+  hint: "write a plain address or None, or leave the field out to have one allocated",
   bad: service(`spec:\n  clusterIP: 010.96.0.10${ports}`),
   good: service(`spec:\n  clusterIP: 10.96.0.10${ports}`),
   run: unlessExternalName(({ spec }, report, context) => {

@@ -67,7 +67,17 @@ function describe(text: string, events: readonly Event[], error: unknown): YamlP
   }
   const { code, message, hint } = explain(visible(error.reason, LONGEST_REASON), text, error.mark?.position ?? 0);
   const offset = code === "null-key" ? oddKeyOffset(text, events) : beforeQuote(text, error.mark?.position ?? 0);
-  return problemAt(text, offset, message, hint, code);
+  return problemAt(text, offset, message, isTemplate(text, offset) ? RENDER_FIRST : hint, code);
+}
+
+const RENDER_FIRST = "this is a template: render it first, for example with helm template";
+
+/** Whether there is a template's {{ … }} on this line or the one before, where readers stumble over it. */
+function isTemplate(text: string, offset: number): boolean {
+  const lineStart = text.lastIndexOf("\n", offset - 1);
+  const lineEnd = text.indexOf("\n", offset);
+  const start = lineStart < 0 ? 0 : text.lastIndexOf("\n", lineStart - 1) + 1;
+  return text.slice(start, lineEnd < 0 ? undefined : lineEnd).includes("{{");
 }
 
 function notFinite(text: string, events: readonly Event[], error: NotFiniteError): YamlProblem {
