@@ -56,10 +56,14 @@ export interface Input {
 
 export { readSources, type Sources } from "./input/load.ts";
 
-/** What was read, judged. */
-export function judge(sources: Pick<Sources, "inputs">, settings: Settings): Input {
+/**
+ * What was read, judged. Which families shall be written says nothing about the cluster: a Service of both is right for
+ * a node that writes one. `served` says what the cluster serves; left out: the families of its Service networks, or both.
+ */
+export function judge(sources: Pick<Sources, "inputs">, settings: Settings, served?: readonly Family[]): Input {
   const loaded = loadSources(sources);
-  const checked = validate(loaded.documents, validateOptions(settings));
+  const options = validateOptions(settings);
+  const checked = validate(loaded.documents, served === undefined ? options : { ...options, families: served });
   return {
     documents: loaded.documents,
     manifests: checked.manifests,
@@ -72,13 +76,12 @@ export function judge(sources: Pick<Sources, "inputs">, settings: Settings): Inp
 
 /** The rules by which an input is judged. */
 export function validateOptions(settings: Settings): ValidateOptions {
-  const { families, kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs, nodeName } = settings;
+  const { kubeVersion, serviceCIDRs, nodePortRange, namespace, allowedExternalIPs, nodeName } = settings;
   return {
     kubeVersion,
     serviceCIDRs,
     nodePortRange,
     defaultNamespace: namespace,
-    ...(families === undefined ? {} : { families }),
     ...(allowedExternalIPs === undefined ? {} : { allowedExternalIPs }),
     // Whether an endpoint is local can be judged only for a node that was meant.
     ...(nodeName === undefined ? {} : { nodeName }),
@@ -89,8 +92,9 @@ export async function readInput(
   files: readonly string[],
   stdin: () => Promise<Uint8Array>,
   settings: Settings,
+  served?: readonly Family[],
 ): Promise<Input> {
-  return judge(await readSources(files, stdin), settings);
+  return judge(await readSources(files, stdin), settings, served);
 }
 
 /** Everything that validation may find, with explanations. */

@@ -234,6 +234,22 @@ describe("compile", () => {
     expect(other.stdout).toBe(one.stdout);
   });
 
+  it("writes the chosen family of a Service that has both", async () => {
+    for (const [family, address, other] of [
+      ["ipv4", "10.96.0.10/32", "fd00:96::a"],
+      ["ipv6", "fd00:96::a/128", "10.96.0.10"],
+    ]) {
+      for (const range of ["", " --service-cidr 10.96.0.0/12 --service-cidr fd00:96::/112"]) {
+        const { exitCode, stdout } = await svctables(words(`compile -f dual.yaml --ip-family ${family}${range}`));
+        expect([family, exitCode]).toEqual([family, 0]);
+        expect(stdout).toContain(`-d ${address}`);
+        expect(stdout).not.toContain(`-d ${other}`);
+      }
+    }
+    const { exitCode, stdout } = await svctables(words("validate -f dual.yaml --ip-family ipv4"));
+    expect([exitCode, stdout]).toEqual([1, expect.stringContaining("family-not-served")]);
+  });
+
   it("takes a file in which all is commented out for no settings", async () => {
     for (const config of ["empty.yaml", "remarks.yaml"]) {
       expect(await svctables(words(`compile -f web.yaml --node-name n1 --config ${config}`))).toMatchObject({

@@ -5,7 +5,7 @@ import { type Input, readInput, readSources, type Sources } from "../pipeline.ts
 import { diagnosticsText, foreignText, summaryText } from "../report/diagnostics.ts";
 import { count, oneLine, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Diagnostic, Severity } from "../types.ts";
+import type { Diagnostic, Family, Severity } from "../types.ts";
 import { type Flags, isSet, listFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
 
@@ -27,9 +27,9 @@ export function sourcesFrom(flags: Flags, io: Io): Promise<Sources> {
   return readSources(filesFrom(flags), () => io.stdin());
 }
 
-/** Reads what -f names, and judges it. */
-export function inputFrom(flags: Flags, settings: Settings, io: Io): Promise<Input> {
-  return readInput(filesFrom(flags), () => io.stdin(), settings);
+/** Reads what -f names, and judges it; `served` are the families of the cluster, if they are known. */
+export function inputFrom(flags: Flags, settings: Settings, io: Io, served?: readonly Family[]): Promise<Input> {
+  return readInput(filesFrom(flags), () => io.stdin(), settings, served);
 }
 
 /**

@@ -16,7 +16,9 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const code = textFlag(flags, "explain");
   if (code !== undefined) return explain(code, io);
 
-  const input = await inputFrom(flags, await settingsFrom(flags, io), io);
+  const settings = await settingsFrom(flags, io);
+  // Nothing is written here, so a chosen family can only be that of the cluster.
+  const input = await inputFrom(flags, settings, io, settings.families);
   const diagnostics = judged(input.diagnostics, flags);
   show(diagnostics, input, textFlag(flags, "output") ?? "human", io);
   return fails(diagnostics, textFlag(flags, "failOn") ?? "error") ? ExitCode.found : ExitCode.done;

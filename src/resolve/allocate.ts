@@ -241,7 +241,7 @@ function familiesOf(service: ServiceManifest, policy: string, cluster: readonly 
   if (hasVirtualIP(service)) for (const ip of explicitIPs(service).slice(families.length)) families.push(familyOf(ip));
   if (families.length === 0) families.push(cluster[0] ?? "ipv4");
   const other: Family = families[0] === "ipv4" ? "ipv6" : "ipv4";
-  const mayAdd = isBareHeadless(service) || cluster.includes(other);
+  const mayAdd = isBareHeadless(service) || policy === "RequireDualStack" || cluster.includes(other);
   if (policy !== "SingleStack" && families.length === 1 && mayAdd) families.push(other);
   return families;
 }

@@ -16,7 +16,7 @@ export interface ServiceAllocation {
 export interface AllocateOptions {
   /** Canonical CIDRs; the family of the first is the default one. Empty: no cluster IPs can be given out. */
   readonly serviceCIDRs: readonly string[];
-  /** Families that the cluster serves; ranges of others are passed over. Undefined: those of the CIDRs. */
+  /** Families to give out, the default one first, unless a Service names others. Undefined: those of the CIDRs. */
   readonly families?: readonly Family[] | undefined;
   /** The CIDRs are a guess: addresses that manifests name may well be others. */
   readonly rangesAreSupposed?: boolean;
@@ -55,13 +55,15 @@ export function keyOf({ metadata }: ServiceManifest): string {
   return `${metadata.namespace}/${metadata.name}`;
 }
 
-export function newAllocator({ serviceCIDRs, families: served, nodePortRange }: AllocateOptions): Allocator {
-  const pools = serviceCIDRs.map(addressPool).filter(({ family }) => served?.includes(family) ?? true);
-  const families = pools.length === 0 ? (served ?? []) : [...new Set(pools.map(({ family }) => family))];
+export function newAllocator({ serviceCIDRs, families: chosen, nodePortRange }: AllocateOptions): Allocator {
+  const pools = serviceCIDRs.map(addressPool);
+  const present = [...new Set(pools.map(({ family }) => family))];
+  const possible = present.filter((family) => chosen?.includes(family) ?? true);
+  const families = possible.length === 0 ? (chosen ?? []) : possible;
   const size = Math.max(0, nodePortRange.last - nodePortRange.first + 1);
   const ports = { size, staticSize: bandSize(size, 32, 128), taken: new Set<number>() };
   const ipOwners = new Map<string, string>();
-  const first = pools[0];
+  const first = pools.find(({ family }) => family === families[0]);
   // The API server itself always holds the first address.
   if (first !== undefined && first.size > 0) {
     first.taken.add(0);

@@ -224,7 +224,7 @@ const clusterFamily: Check<ServiceObject> = {
   severity: "error",
   title: "The cluster does not serve a family that the Service asks for",
   paragraph:
-    "Dual stack is assumed unless --ip-family or --service-cidr says otherwise; then a Service can only have the families that are left. A headless Service without selector may have any.",
+    "Dual stack is assumed unless --service-cidr says otherwise, or --ip-family when only validating; then a Service can only have the families that are left. A headless Service without selector may have any.",
   hint: "use a family that the cluster serves, or correct --ip-family and --service-cidr",
   flags: "--ip-family ipv4",
   bad: service(`spec:\n  ipFamilies: [IPv6]${ports}`),

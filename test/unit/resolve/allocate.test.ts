@@ -120,7 +120,15 @@ describe("cluster IPs", () => {
     expect(only(allocate([service("a", { ipFamilyPolicy: "PreferDualStack" })], options)).ipFamilies).toEqual(["IPv4"]);
   });
 
-  test("ranges of a family that the cluster does not serve are passed over", () => {
+  test("only chosen families are given out, unless a Service demands another", () => {
+    const both = { ipFamilyPolicy: "RequireDualStack" } as const;
+    const demanding = [service("a", both), service("b", { ...both, ipFamilies: ["IPv6", "IPv4"] })];
+    const { services, diagnostics } = allocate(demanding, { ...dual, families: ["ipv4"] });
+    expect(diagnostics).toEqual([]);
+    expect(services.map(({ spec }) => [spec.ipFamilies?.join(), spec.clusterIPs?.length])).toEqual([
+      ["IPv4,IPv6", 2],
+      ["IPv6,IPv4", 2],
+    ]);
     const given = [service("a"), service("b", { ipFamilyPolicy: "PreferDualStack" })];
     const familiesOf = (families: AllocateOptions["families"]) =>
       allocate(given, { ...dual, families }).services.map(({ spec }) => spec.ipFamilies?.join());
