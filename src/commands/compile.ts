@@ -3,9 +3,10 @@ import { manifestYaml } from "../pipeline/standalone.ts";
 import { compileText, type Decision, decide, type Input, nodeFor } from "../pipeline.ts";
 import { familiesText } from "../report/changes.ts";
 import { jsonText } from "../report/json.ts";
+import { count } from "../report/style.ts";
 import type { Node } from "../settings/node.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Family } from "../types.ts";
+import type { Family, ServicePort } from "../types.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
 import { someHost } from "./host.ts";
 import { accept, completeInput, inputFrom } from "./input.ts";
@@ -31,6 +32,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
     return ExitCode.done;
   }
   const decision = oneFamily(input, settings, io);
+  noteUnserved([decision], io);
   io.out(
     emit === "model"
       ? jsonText(decision.servicePorts)
@@ -71,4 +73,18 @@ export function noteNode({ manifests }: Input, { known, facts }: Node, io: Io): 
   if (known || nodes.length === 0) return;
   const names = nodes.slice(0, 3).map(({ metadata }) => metadata.name);
   io.note(`note: the input has no Node ${facts.name} (but ${names.join(", ")}); choose one with --node-name\n`);
+}
+
+/** Names Services whose endpoints are missing, as happens where they are written by hand. */
+export function noteUnserved(decisions: readonly Decision[], io: Io): void {
+  const servicePorts = decisions.flatMap((decision) => decision.servicePorts);
+  const nameOf = ({ name: { namespace, name } }: ServicePort) => `${namespace}/${name}`;
+  const served = new Set(servicePorts.filter(({ endpoints }) => endpoints.hasAny).map(nameOf));
+  const unserved = new Set(servicePorts.map(nameOf).filter((name) => !served.has(name)));
+  if (unserved.size === 0) return;
+  const first = [...unserved].slice(0, 3).join(", ");
+  const rest = unserved.size > 3 ? ", …" : "";
+  io.note(
+    `note: no endpoint takes traffic, so connections are refused: ${count(unserved.size, "Service")} (${first}${rest})\n`,
+  );
 }

@@ -20,7 +20,7 @@ import { styleFor } from "../report/style.ts";
 import { renderOptions } from "../settings/node.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Family } from "../types.ts";
-import { noteNode } from "./compile.ts";
+import { noteNode, noteUnserved } from "./compile.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import { accept, completeInput, extentOf, inputFrom } from "./input.ts";
@@ -87,7 +87,9 @@ export async function planFor(input: Input, settings: Settings, { kernel, host }
   noteNode(input, nodeFor(input.manifests, settings, host), io);
   const families = settings.families ?? FAMILIES;
   const decisions = families.map((family) => decide(input.manifests, settings, host, family));
-  return { decisions, plans: await plan(wishesOf(decisions, settings), backendOf(settings), kernel) };
+  const plans = await plan(wishesOf(decisions, settings), backendOf(settings), kernel);
+  if (io.errorIsTTY || plans.some(({ changes }) => changes.length > 0)) noteUnserved(decisions, io);
+  return { decisions, plans };
 }
 
 /** The same decisions, planned against a full listing. */

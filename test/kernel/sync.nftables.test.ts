@@ -39,6 +39,13 @@ describe.each(FLAVOURS)("sync on a real kernel: $backend, $nft nft", (flavour) =
     expect(node.everything()).toBe(before);
   });
 
+  runs("names Services that nothing serves when it writes them, and not in every run", async () => {
+    const input = clusterOf([DNS, { ...WEB, endpoints: [] }]);
+    const said = async () => (await node.program.run("sync", node.flags, input)).stderr;
+    expect(await said()).toContain("no endpoint takes traffic, so connections are refused: 1 Service (");
+    expect(await said()).toBe("");
+  });
+
   runs("a second sync finds nothing to do and touches nothing", async () => {
     await expectSecondSyncToTouchNothing(node, cluster);
   });
