@@ -40,6 +40,8 @@ export const INEXACT_KEY = "a rounded number is not a field name";
 function merge(fields: Fields, source: unknown): string {
   const sources: readonly unknown[] = Array.isArray(source) ? source : [source];
   if (!sources.every(isObject)) return "<< takes a mapping, or a list of mappings";
+  const replaceable = merged.get(fields) ?? new Set();
+  merged.set(fields, replaceable);
   const taken = new Set<string>();
   for (const [name, value] of sources.flatMap((one) => Object.entries(one))) {
     // In a list of mappings the first that has a field wins, for every reader.
@@ -47,9 +49,8 @@ function merge(fields: Fields, source: unknown): string {
     if (Object.hasOwn(fields, name)) return MERGED_OVER + name;
     mapTag.addPair(fields, name, value);
     taken.add(name);
+    replaceable.add(name);
   }
-  for (const name of merged.get(fields) ?? []) taken.add(name);
-  merged.set(fields, taken);
   return "";
 }
 

@@ -29,6 +29,12 @@ describe("the merge key", () => {
     const { diagnostics } = await read(text);
     expect(diagnostics.map(({ code, source }) => `${code} ${source.line}:${source.column}`)).toEqual([expected]);
   });
+
+  test("may stand in one mapping very often", { timeout: 8_000 }, async () => {
+    const lines = Array.from({ length: 30_000 }, (_, index) => `<<: {x${index}: 1}\n`);
+    const [value] = await values(lines.join(""));
+    expect(Object.keys(value as object)).toHaveLength(lines.length);
+  });
 });
 
 // Each was tried with kubectl.
