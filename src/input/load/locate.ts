@@ -82,7 +82,8 @@ interface Piece {
   readonly text: string;
   /** Where a path leads inside it. */
   readonly look: (path: Path) => PathOffset | undefined;
-  counted: Counted;
+  /** What was counted up to every so many characters. */
+  readonly marks: Counted[];
 }
 
 class OpenFile {
@@ -128,7 +129,7 @@ class OpenFile {
       return found === undefined ? undefined : { offset: found.offset, steps: found.steps - prefix.length };
     };
     const { lineStart, column } = this.columnOf(start);
-    this.piece = { key, start, line, column, lineStart, text, look, counted: NOTHING_COUNTED };
+    this.piece = { key, start, line, column, lineStart, text, look, marks: [] };
     return this.piece;
   }
 
@@ -153,7 +154,7 @@ class OpenFile {
   }
 }
 
-/** How far a piece was counted: character and byte offsets in it, and its lines. */
+/** What was counted up to an offset of a piece: its bytes and its lines. */
 interface Counted {
   readonly offset: number;
   readonly bytes: number;
@@ -162,27 +163,41 @@ interface Counted {
   readonly start: { readonly offset: number; readonly bytes: number } | undefined;
 }
 
-const NOTHING_COUNTED: Counted = { offset: 0, bytes: 0, lines: 0, start: undefined };
+/** How many characters lie between two offsets that are kept. */
+const STRIDE = 4096;
 
-/** Counts on from the place before: findings of one check are mostly in the order of the text. */
-function countedTo(text: string, offset: number, last: Counted): Counted {
-  const from = last.offset <= offset ? last : NOTHING_COUNTED;
-  let { lines, start } = from;
-  let bytes = from.bytes;
-  let at = from.offset;
-  for (let newline = text.indexOf("\n", at); newline >= 0 && newline < offset; newline = text.indexOf("\n", at)) {
+/** Counts from the nearest offset before, in whatever order the findings come. */
+function countedTo(text: string, offset: number, marks: Counted[]): Counted {
+  const index = Math.floor(offset / STRIDE);
+  let last = marks[Math.min(index, marks.length - 1)] ?? { offset: 0, bytes: 0, lines: 0, start: undefined };
+  if (marks.length === 0) marks.push(last);
+  while (marks.length <= index) {
+    last = countedOn(text, marks.length * STRIDE, last);
+    marks.push(last);
+  }
+  return countedOn(text, offset, last);
+}
+
+function countedOn(text: string, offset: number, from: Counted): Counted {
+  let { lines, start, bytes, offset: at } = from;
+  const end = isInsidePair(text, offset) ? offset - 1 : offset;
+  for (let newline = text.indexOf("\n", at); newline >= 0 && newline < end; newline = text.indexOf("\n", at)) {
     bytes += Buffer.byteLength(text.slice(at, newline + 1));
     at = newline + 1;
     lines++;
     start = { offset: at, bytes };
   }
-  return { offset, bytes: bytes + Buffer.byteLength(text.slice(at, offset)), lines, start };
+  return { offset: end, bytes: bytes + Buffer.byteLength(text.slice(at, end)), lines, start };
+}
+
+/** Whether an offset parts the two halves of one character, which have no bytes of their own. */
+function isInsidePair(text: string, offset: number): boolean {
+  return offset > 0 && (text.codePointAt(offset - 1) ?? 0) > 0xffff;
 }
 
 /** The place of a character offset in a piece. */
 function placeIn(piece: Piece, offset: number): Place {
-  piece.counted = countedTo(piece.text, offset, piece.counted);
-  const { bytes, lines, start } = piece.counted;
+  const { bytes, lines, start } = countedTo(piece.text, offset, piece.marks);
   const byteOffset = piece.start + bytes;
   if (start === undefined) {
     return { line: piece.line, column: piece.column + offset + 1, lineStart: piece.lineStart, offset: byteOffset };

@@ -68,6 +68,24 @@ describe("very many findings in one object", () => {
     const line = before.split("\n").length;
     expect(ports.at(-1)?.source).toMatchObject({ line, column: before.length - before.lastIndexOf("\n") });
   });
+
+  test.each([
+    ["JSON", (fields: string) => `{"apiVersion":"v1","kind":"Service","spec":{${fields}}}`],
+    ["YAML", (fields: string) => `apiVersion: v1\nkind: Service\nspec:\n  ${fields.replaceAll(",", "\n  ")}\n`],
+  ])("are placed soon in any order, behind any characters: %s", { timeout: 8_000 }, async (_, textOf) => {
+    // JavaScript puts names that are numbers in the order of these.
+    const fields = Array.from({ length: 20_000 }, (_, index) => `"${50_000 - index}": "\u{1f600}é"`);
+    const text = textOf(fields.join(","));
+    const loaded = await load(["-"], { stdin: async () => text });
+    const found = loaded.positioned(validate(loaded.documents).diagnostics);
+    const unknown = found.filter(({ code }) => code === "unknown-field");
+    expect(unknown).toHaveLength(fields.length);
+    for (const at of [0, 12_345, 19_999]) {
+      const before = text.slice(0, text.indexOf(`"${50_000 - at}"`));
+      const place = { line: before.split("\n").length, column: before.length - before.lastIndexOf("\n") };
+      expect(unknown.find(({ source: { path } }) => path?.includes(`${50_000 - at}`))?.source).toMatchObject(place);
+    }
+  });
 });
 
 describe("files that are no text, or no files", () => {
