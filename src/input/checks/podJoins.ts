@@ -11,10 +11,11 @@ const web = (targetPort = "http"): string =>
   service(`spec:\n  selector: {app: web}\n  ports:\n  - {port: 80, targetPort: ${targetPort}}`);
 
 /** The Pods that every selecting Service has, found with one index per namespace. */
-function selections({
+export function selections({
   services,
   pods,
 }: Bundle): readonly { readonly owner: ServiceManifest; readonly pods: readonly PodManifest[] }[] {
+  if (pods.size === 0) return [];
   const index = new Map<string, PodManifest[]>();
   for (const list of pods.values()) {
     for (const candidate of list) {

@@ -1,6 +1,7 @@
 import type { EndpointSliceManifest, EndpointsManifest, ServiceManifest } from "../../types.ts";
 import type { Bundle, BundleCheck } from "./bundle.ts";
 import { service } from "./examples.ts";
+import { selections } from "./podJoins.ts";
 
 /** Lists of one Service that multiply: each is short enough for the API server, and together they are not for a node. */
 
@@ -20,11 +21,12 @@ export function hasTooManyAddresses(manifest: ServiceManifest): boolean {
 
 type ServedPort = { readonly name?: string; readonly protocol?: string };
 
-/** Endpoints of the Service's ports, those of each port counted for themselves. */
+/** Endpoints of the Service's ports, those of each port counted for themselves. Pods count where there are no slices. */
 function endpointCount(
   { spec }: ServiceManifest,
   slices: readonly EndpointSliceManifest[],
   endpoints: EndpointsManifest | undefined,
+  pods: number,
 ): number {
   const textOf = ({ name = "", protocol = "TCP" }: ServedPort) => `${name}/${protocol}`;
   const wanted = new Set((spec.ports ?? []).map(textOf));
@@ -35,8 +37,9 @@ function endpointCount(
   for (const slice of slices) inSlices += joined(slice.ports) * (slice.endpoints?.length ?? 0);
   for (const { ports, addresses = [], notReadyAddresses = [] } of endpoints?.subsets ?? [])
     inEndpoints += joined(ports) * (addresses.length + notReadyAddresses.length);
+  const inPods = slices.length > 0 ? 0 : wanted.size * pods;
   // Mostly the same ones.
-  return Math.max(inSlices, inEndpoints);
+  return Math.max(inSlices, inEndpoints, inPods);
 }
 
 /** What is multiplied for a Service, in words and in numbers. */
@@ -85,10 +88,12 @@ const tooLarge: BundleCheck = {
   hint: "use fewer addresses, ports or ranges (a shorter prefix admits many sources), or spread them over several Services",
   bad: balanced(40),
   good: balanced(2),
-  run: ({ services, slices, endpoints }: Bundle, report) => {
+  run: (bundle: Bundle, report) => {
+    const { services, slices, endpoints } = bundle;
+    const pods = new Map(selections(bundle).map(({ owner, pods: selected }) => [owner, selected.length]));
     for (const [key, manifest] of services) {
       if (manifest.spec.type === "ExternalName" || manifest.spec.clusterIP === "None") continue;
-      const served = endpointCount(manifest, slices.get(key) ?? [], endpoints.get(key));
+      const served = endpointCount(manifest, slices.get(key) ?? [], endpoints.get(key), pods.get(manifest) ?? 0);
       const found = productsOf(manifest, served).find(({ count }) => count > MOST_RULES);
       if (found === undefined) continue;
       const { path, factors, count } = found;

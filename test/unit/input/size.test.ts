@@ -14,6 +14,13 @@ const slices = (count: number, names: readonly { readonly name: string }[]) =>
     }) as object),
     metadata: { name: `web-${index}`, labels: { "kubernetes.io/service-name": "web" } },
   }));
+const pods = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: `web-${index}`, labels: { app: "web" } },
+    spec: { containers: [{ name: "web" }] },
+  }));
 const ingress = (count: number) => ({ loadBalancer: { ingress: ips(count, 203).map((ip) => ({ ip })) } });
 
 /** What is found about the size of one Service with these slices. */
@@ -30,6 +37,11 @@ describe("lists of a Service that multiply", () => {
       "addresses and endpoints",
       found({ externalIPs: ips(99, 203), ports: ports(2) }, undefined, slices(3, ports(2))),
       "100 addresses with 6000 endpoints of their ports",
+    ],
+    [
+      "addresses and Pods",
+      found({ selector: { app: "web" }, externalIPs: ips(499, 203), ports: ports(2) }, undefined, pods(501)),
+      "500 addresses with 1002 endpoints of their ports",
     ],
     [
       "addresses and source ranges",
@@ -52,6 +64,9 @@ describe("lists of a Service that multiply", () => {
   test("are no matter while the product is what a node can take", () => {
     expect(found({ externalIPs: ips(499, 203), ports: ports(1000) })).toEqual([]);
     expect(found({ externalIPs: ips(9, 203), ports: ports(2) }, undefined, slices(20, ports(2)))).toEqual([]);
+    // Pods have their endpoints in slices.
+    const selecting = { selector: { app: "web" }, externalIPs: ips(499, 203), ports: ports(2) };
+    expect(found(selecting, undefined, [...pods(501), slice({}) as object])).toEqual([]);
     // Endpoints of ports that the Service does not have.
     expect(found({ externalIPs: ips(99, 203), ports: ports(1) }, undefined, slices(4, ports(10)))).toEqual([]);
     expect(found({ type: "LoadBalancer", ports: ports(2) }, ingress(2000))).toEqual([]);
