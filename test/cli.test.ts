@@ -204,6 +204,7 @@ describe("exit code and what is said", () => {
       "explain -f web.yaml --to 10.96.0.10:80 --from 198.51.100.1 --detect-local-mode BridgeInterface --pod-bridge-interface cni0",
       2,
     ],
+    ["explain -f web.yaml --to 127.0.0.1:80 --in-interface eth0", 2],
     ["explain -f bad.yaml --to 10.96.0.10:80", 3],
     ["explain -f web.yaml --to 10.96.0.10:80 --from 198.51.100.1", 0],
     ["explain -f web.yaml --to 10.96.0.10:80 --from 198.51.100.1 --cluster-cidr 10.244.0.0/16 --backend nftables", 0],

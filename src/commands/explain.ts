@@ -55,8 +55,14 @@ function packetOf(flags: Flags, to: Destination, { addresses, ips }: NodeFacts, 
     throw new UserError(`--from ${from}: an address of the same family as --to is expected`, "write an IP address");
   }
   const packet = { family, protocol, source, ...to };
-  if (isLoopback(source) || addresses.includes(source)) return packet;
   const inputInterface = textFlag(flags, "inInterface");
+  if (isLoopback(source) || addresses.includes(source)) {
+    if (inputInterface === undefined) return packet;
+    throw new UserError(
+      `--in-interface ${inputInterface}: what this node sends (${source}) comes in by no interface`,
+      "name another sender with --from, or leave --in-interface out",
+    );
+  }
   const { detectLocalMode: mode } = settings;
   if (inputInterface === undefined && (mode === "BridgeInterface" || mode === "InterfaceNamePrefix")) {
     throw new UserError(
