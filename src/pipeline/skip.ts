@@ -106,7 +106,8 @@ async function newClashes(
     clashesWith(staying.manifests.filter(isService), others.filter(isService), validateOptions(settings));
   const found = clashesOf(valid);
   if (found.length === 0) return found;
-  const textOf = ({ service, diagnostic }: Clash) => `${service} ${diagnostic.message}`;
+  // In the same field, but wherever in its list: a cluster IP wins over an external one, its place is no matter.
+  const textOf = ({ service, diagnostic }: Clash) => `${service} ${diagnostic.message.replace(/\[\d+\]/, "")}`;
   const known = new Set(clashesOf(former).map(textOf));
   return found.filter((clash) => !known.has(textOf(clash)));
 }

@@ -179,6 +179,10 @@ describe("a Service that claims what one has that is left as it was", () => {
     const shared = (name: string, ip: string) => at(name, ip, ", externalIPs: [203.0.113.5]");
     const before = shared("aaa", "10.96.0.6") + shared("web", "10.96.0.5");
     expect((await siftedFrom(before, shared("aaa", "10.96.0.6") + BAD))?.skipped).toEqual(["default/web"]);
+    const moved = at("aaa", "10.96.0.6", ", externalIPs: [203.0.113.4, 203.0.113.5]");
+    expect((await siftedFrom(before, moved + BAD))?.skipped).toEqual(["default/web"]);
+    const taken = at("aaa", "203.0.113.5");
+    expect((await siftedFrom(before, taken + BAD))?.skipped).toEqual(["default/aaa", "default/web"]);
     const fresh = await siftedFrom(at("db", "10.96.0.2"), at("aaa", "10.96.0.5") + BAD);
     expect(fresh?.skipped).toEqual(["default/web"]);
   });
