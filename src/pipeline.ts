@@ -234,8 +234,8 @@ function planFamily(
   return { ...known, wanted, changes, transaction, stamp: backend.stamp?.(wanted), verify };
 }
 
-/** Lines and elements from which on listing takes longer than all else (some 0.2 s), so that the stamp must do. */
-const LARGE = 20_000;
+/** Lines and elements from which on listing takes longer than all else (0.1 s to 0.3 s), so that the stamp must do. */
+const LARGE = 5_000;
 
 /** Packets may have written far more into a table than we did. */
 function isCostlyToList(backend: Backend, tables: readonly Table[]): boolean {
