@@ -147,7 +147,7 @@ export interface EndpointSliceManifest extends ManifestOf<"EndpointSlice"> {
 }
 
 export interface NodeManifest extends ManifestOf<"Node"> {
-  readonly spec?: { readonly podCIDR?: string; readonly podCIDRs?: readonly string[] };
+  readonly spec?: { readonly podCIDRs: readonly string[] };
   readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
 }
 

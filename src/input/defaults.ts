@@ -212,10 +212,14 @@ function sliceOf(metadata: Metadata, value: Raw): EndpointSliceObject {
 }
 
 function nodeOf(metadata: Metadata, value: Raw): NodeObject {
-  const spec = (value.spec ?? {}) as { readonly podCIDR?: string; readonly podCIDRs?: readonly string[] };
+  const { podCIDR = "", podCIDRs = [] } = (value.spec ?? {}) as Partial<{
+    readonly podCIDR: string;
+    readonly podCIDRs: readonly string[];
+  }>;
   const status = (value.status ?? {}) as Partial<Pick<NodeObject, "addresses">>;
-  const podCIDRs = spec.podCIDRs?.length ? spec.podCIDRs : (spec.podCIDR ?? "") === "" ? [] : [spec.podCIDR ?? ""];
-  return { kind: "Node", metadata, podCIDRs, addresses: status.addresses ?? [] };
+  // Where the two disagree, the API server takes the single one (Convert_v1_NodeSpec_To_core_NodeSpec).
+  const isSingle = podCIDR !== "" && podCIDR !== podCIDRs[0];
+  return { kind: "Node", metadata, podCIDRs: isSingle ? [podCIDR] : podCIDRs, addresses: status.addresses ?? [] };
 }
 
 function podOf(metadata: Metadata, value: Raw): PodObject {

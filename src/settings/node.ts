@@ -39,7 +39,7 @@ export function nodeOf(settings: Settings, manifests: readonly NodeManifest[], h
   const manifest = manifests.find(({ metadata }) => metadata.name === name);
   const ofObject = ADDRESS_TYPES.flatMap((type) => addressesOfType(manifest, type));
   const candidates = [...settings.nodeIPs, ...ofObject];
-  const podCIDRs = manifest?.spec?.podCIDRs ?? (manifest?.spec?.podCIDR === undefined ? [] : [manifest.spec.podCIDR]);
+  const podCIDRs = manifest?.spec?.podCIDRs ?? [];
   return {
     facts: {
       name,

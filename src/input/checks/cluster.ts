@@ -1,4 +1,4 @@
-import { canonicalCIDR } from "../../ip.ts";
+import { canonicalCIDR, familyOf } from "../../ip.ts";
 import {
   ipProblem,
   labelProblem,
@@ -41,7 +41,8 @@ const nodePodCIDR: Check<NodeObject> = {
   code: "node-pod-cidr-invalid",
   severity: "error",
   title: "A Node's Pod range is malformed",
-  paragraph: "spec.podCIDRs holds CIDRs, with an address and a prefix length: they say which traffic is local.",
+  paragraph:
+    "spec.podCIDRs holds CIDRs, with an address and a prefix length, at most one of each family: they say which traffic is local.",
   hint: "print the Node with kubectl get node -o yaml",
   bad: node("spec:\n  podCIDRs: [10.244.1.0]"),
   good: node("spec:\n  podCIDRs: [10.244.1.0/24]"),
@@ -49,6 +50,10 @@ const nodePodCIDR: Check<NodeObject> = {
     podCIDRs.forEach((cidr, i) => {
       if (canonicalCIDR(cidr) === undefined) report(`spec.podCIDRs[${i}]`, invalid(cidr, "must be a valid CIDR value"));
     });
+    const areValid = podCIDRs.every((cidr) => canonicalCIDR(cidr) !== undefined);
+    if (areValid && new Set(podCIDRs.map(familyOf)).size < podCIDRs.length) {
+      report("spec.podCIDRs", invalid(podCIDRs, "may specify no more than one CIDR for each IP family"));
+    }
   },
 };
 

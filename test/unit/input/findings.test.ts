@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { findings } from "../../../src/input/checks/index.ts";
 import { validate } from "../../../src/input/validate.ts";
 import { diagnose, files, NOT_TEXT } from "../../support/diagnosticsDocs.ts";
-import { service, slice } from "./ruleTable.ts";
+import { type Fields, service, slice } from "./ruleTable.ts";
 
 /** Codes that an example cannot do without: the second follows from the first. */
 const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
@@ -110,6 +110,31 @@ test("a Node may have an address that is no IP address, and is used without it",
   const { diagnostics, manifests } = validate([{ source, value }]);
   expect(diagnostics.map(({ code, severity }) => [code, severity])).toEqual([["node-address-invalid", "warning"]]);
   expect(manifests).toHaveLength(1);
+});
+
+describe("Pod ranges of a Node", () => {
+  const withRanges = (spec: Fields) =>
+    validate([{ source, value: { apiVersion: "v1", kind: "Node", metadata: { name: "worker-7" }, spec } }]);
+
+  test.each([
+    [["10.1.0.0/24", "10.2.0.0/24"]],
+    [["10.1.0.0/24", "10.1.0.0/24"]],
+    [["10.1.0.0/24", "fd00:1::/64", "fd00:2::/64"]],
+  ])("%j: more than one of a family is refused", (podCIDRs) => {
+    const found = withRanges({ podCIDR: podCIDRs[0], podCIDRs }).diagnostics;
+    expect(found.map(({ code, source: { path } }) => [code, path])).toEqual([
+      ["node-pod-cidr-invalid", "spec.podCIDRs"],
+    ]);
+  });
+
+  test.each([
+    [{ podCIDRs: ["10.1.0.0/24", "fd00:1::/64"] }, ["10.1.0.0/24", "fd00:1::/64"]],
+    [{ podCIDR: "10.1.0.0/24" }, ["10.1.0.0/24"]],
+    [{ podCIDR: "10.3.0.0/24", podCIDRs: ["10.1.0.0/24", "fd00:1::/64"] }, ["10.3.0.0/24"]],
+  ])("%j", (spec, podCIDRs) => {
+    const { diagnostics, manifests } = withRanges(spec);
+    expect([diagnostics, manifests]).toMatchObject([[], [{ spec: { podCIDRs } }]]);
+  });
 });
 
 test("an address that the cluster does not serve is named beside a policy that forbids a second one", () => {
