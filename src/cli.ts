@@ -33,6 +33,14 @@ const SKIP: CommandEntry["flags"] = [
 ];
 const STRICT: CommandEntry["flags"] = [["--strict", "treat warnings as errors"]];
 
+/** What decides which addresses Services have that no cluster completed. */
+const DISCOVERY_OPTIONS: CommandEntry["settings"] = [
+  CLUSTER_OPTIONS,
+  STANDALONE_OPTIONS,
+  NODE_OPTIONS.filter(({ key }) => key === "ipFamily" || key === "serviceCidr"),
+  KERNEL_OPTIONS.filter(({ key }) => key === "stateDir"),
+];
+
 const COMMANDS: readonly CommandEntry[] = [
   {
     name: "compile",
@@ -109,6 +117,31 @@ const COMMANDS: readonly CommandEntry[] = [
       ["--output <FORMAT>", "how to print it", ["human", "json"]],
     ],
     load: () => import("./commands/explain.ts"),
+  },
+  {
+    name: "dns",
+    summary: "print the records that a cluster's DNS server would have for these Services",
+    settings: DISCOVERY_OPTIONS,
+    flags: [
+      ...INPUT,
+      ...STRICT,
+      ["--cluster-domain <NAME>", "under which the names are (default: cluster.local)"],
+      ["--output <FORMAT>", "how to print them", ["zone", "hosts", "json"]],
+    ],
+    load: () => import("./commands/dns.ts"),
+  },
+  {
+    name: "env",
+    summary: "print what a container finds about these Services in its environment",
+    settings: DISCOVERY_OPTIONS,
+    flags: [
+      ...INPUT,
+      ...STRICT,
+      ["--pod-namespace <NAME>", "of the container's Pod (default: that of --namespace)"],
+      ["--no-service-links", "for a Pod with enableServiceLinks: false"],
+      ["--output <FORMAT>", "how to print it", ["env", "json"]],
+    ],
+    load: () => import("./commands/env.ts"),
   },
   {
     name: "allocate",

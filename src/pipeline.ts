@@ -4,6 +4,7 @@ import { save, type Unsaved } from "./apply/stateFile.ts";
 import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
 import { diff } from "./diff.ts";
+import { dnsRecords } from "./discovery/dns.ts";
 import { InternalError, UserError } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { findings } from "./input/checks/index.ts";
@@ -11,12 +12,14 @@ import { load, loadSources, readSources, type Sources } from "./input/load.ts";
 import { type ValidateOptions, validate } from "./input/validate.ts";
 import { patched } from "./pipeline/tablePatch.ts";
 import { resolve } from "./resolve/servicePorts.ts";
+import { servicesWithSlices } from "./resolve/slices.ts";
 import { compileOptions, type HostFacts, type Node, nodeOf, renderOptions } from "./settings/node.ts";
 import type { Settings } from "./settings/settings.ts";
 import type {
   ApplyResult,
   Backend,
   Diagnostic,
+  DnsRecords,
   Document,
   Family,
   KernelCommands,
@@ -33,6 +36,8 @@ import type {
 export type { FamilyPlan } from "./apply/apply.ts";
 export { enableRouteLocalnet, isRouteLocalnetOn, restoreRouteLocalnet } from "./apply/routeLocalnet.ts";
 export { save, type Unsaved } from "./apply/stateFile.ts";
+export { environmentOf } from "./discovery/env.ts";
+export { labelProblem, subdomainProblem } from "./input/grammar.ts";
 
 /**
  * The recipe. Reading and deciding know nothing of the kernel; planning reads it; only `carryOut` changes it.
@@ -151,6 +156,11 @@ export function trace(manifests: readonly Manifest[], settings: Settings, host: 
   const ruleset = compile(resolve(manifests, family, node.facts), compileOptions(settings, node, family));
   const options = renderOptions(settings, node, host, family);
   return explain(ruleset, packet, { ...options, backend: backendOf(settings).name, node: node.facts });
+}
+
+/** What a cluster's DNS server would answer about these Services. */
+export function dnsOf(manifests: readonly Manifest[], clusterDomain: string): DnsRecords {
+  return dnsRecords(servicesWithSlices(manifests, { seesHeadless: true }), clusterDomain);
 }
 
 /** What the tool takes on a node that holds none of our rules. */

@@ -183,6 +183,13 @@ export interface PodManifest extends ManifestOf<"Pod"> {
 /** A validated object of a kind that matters here, with the API server's defaults filled in. */
 export type Manifest = ServiceManifest | EndpointsManifest | EndpointSliceManifest | NodeManifest | PodManifest;
 
+/** A Service and what serves it, whichever way the input says so. */
+export interface ServiceWithSlices {
+  readonly service: ServiceManifest;
+  /** Sorted by name. */
+  readonly slices: readonly EndpointSliceManifest[];
+}
+
 export type Severity = "error" | "warning";
 
 /** A finding about the input: data, never thrown. */
@@ -547,6 +554,30 @@ export interface Trace {
   readonly fate: Fate;
   /** What was met on the way, in order, for people. */
   readonly steps: readonly string[];
+}
+
+// ── Discovery ────────────────────────────────────────────────────────────────────────────────────
+
+/** What a container finds in its environment about a Service. */
+export interface EnvironmentVariable {
+  readonly name: string;
+  readonly value: string;
+  /** "namespace/name" of the Service that it tells of. */
+  readonly service: string;
+}
+
+/** A record of class IN; names are absolute, with their dot at the end. */
+export interface DnsRecord {
+  readonly name: string;
+  readonly type: "A" | "AAAA" | "CNAME" | "PTR" | "SRV" | "TXT";
+  /** As a zone file has it. */
+  readonly content: string;
+}
+
+export interface DnsRecords {
+  readonly records: readonly DnsRecord[];
+  /** What has no record though it is in the input, and why. */
+  readonly leftOut: readonly string[];
 }
 
 // ── Backends ─────────────────────────────────────────────────────────────────────────────────────

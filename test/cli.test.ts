@@ -59,6 +59,15 @@ const FILES: Readonly<Record<string, string>> = {
   "ipvs.yaml": "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\n",
 };
 
+/** Services that are found by name alone, and two that define the same variable. */
+const NAMES: readonly (readonly [name: string, spec: string])[] = [
+  ["a", "{clusterIP: 10.96.0.11, ports: [{port: 80}]}"],
+  ["a-service", "{clusterIP: 10.96.0.12, ports: [{port: 80}]}"],
+  ["1st", "{clusterIP: 10.96.0.13, ports: [{name: http, port: 80}]}"],
+  ["db", "{clusterIP: None, ports: [{name: sql, port: 5432}]}"],
+  ["alias", "{type: ExternalName, externalName: db.example.com}"],
+];
+
 let home: string;
 beforeAll(() => {
   if (!existsSync(join(ROOT, "dist/cli.js")))
@@ -66,6 +75,10 @@ beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), "svctables-cli-"));
   for (const name of INSTALLED) cpSync(join(ROOT, name), join(home, name), { recursive: true });
   mkdirSync(join(home, "empty"));
+  const named = NAMES.map(
+    ([name, spec]) => `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}, namespace: shop}\nspec: ${spec}\n`,
+  );
+  writeFileSync(join(home, "names.yaml"), named.join("---\n"));
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(home, name), text);
 });
 afterAll(() => rmSync(home, { recursive: true }));
@@ -98,6 +111,8 @@ describe("help", () => {
     "version --help",
     "allocate --help",
     "explain --help",
+    "dns --help",
+    "env --help",
   ])("%s", async (line) => {
     const { exitCode, stdout, stderr } = await svctables(words(line));
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -110,7 +125,18 @@ describe("help", () => {
   });
 
   it("describes every option of every command in a terminal's width", async () => {
-    for (const command of ["compile", "validate", "diff", "sync", "explain", "allocate", "cleanup", "version"]) {
+    for (const command of [
+      "compile",
+      "validate",
+      "diff",
+      "sync",
+      "explain",
+      "dns",
+      "env",
+      "allocate",
+      "cleanup",
+      "version",
+    ]) {
       const { stdout } = await svctables([command, "--help"]);
       for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(110);
       expect(stdout).not.toMatch(/^ {2}(-\S, )?--[\w-]+( <[\w.]+>)?$/m);
@@ -215,6 +241,19 @@ describe("exit code and what is said", () => {
     ["explain -f web.yaml --to 10.96.0.10:81 --from 198.51.100.1 --backend nftables --output json", 0],
     ["explain -f web.yaml --to 127.0.0.1:80 --protocol udp", 0],
     ["explain -f six.yaml --to [fd00:96::a]:80 --from fd00::7", 0],
+    // dns, env
+    ["dns", 2],
+    ["dns -f web.yaml --cluster-domain Cluster_local", 2],
+    ["dns -f bad.yaml", 3],
+    ["dns -f web.yaml", 0],
+    ["dns -f web.yaml --cluster-domain example.org. --output hosts", 0],
+    ["dns -f names.yaml --output json", 0],
+    ["env -f web.yaml --pod-namespace Shop", 2],
+    ["env -f bad.yaml", 3],
+    ["env -f web.yaml", 0],
+    ["env -f web.yaml --no-service-links", 0],
+    ["env -f names.yaml --pod-namespace shop", 0],
+    ["env -f names.yaml --pod-namespace shop --output json --quiet", 0],
   ];
 
   it.concurrent.for(table)("svctables %s → %i", async ([line, expected, input = ""], { expect }) => {

@@ -9,16 +9,14 @@ import type { Settings } from "../settings/settings.ts";
 import type { Family, ServicePort } from "../types.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
 import { someHost } from "./host.ts";
-import { accept, completeInput, inputFrom } from "./input.ts";
+import { completeInputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 
 /** Prints what the tool takes on a node that holds none of our rules. Needs no root and reads no kernel. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
   demandBackend(settings, "compile");
-  const read = await inputFrom(flags, settings, io);
-  if ((await accept(read, flags, settings, io)) === undefined) return ExitCode.inputRejected;
-  const input = (await completeInput(read, settings, { isWhole: true }, io))?.input;
+  const input = await completeInputFrom(flags, settings, io);
   if (input === undefined) return ExitCode.inputRejected;
   noteNode(input, nodeFor(input.manifests, settings, someHost()), io);
 

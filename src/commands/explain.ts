@@ -8,7 +8,7 @@ import type { NodeFacts, Packet, Protocol } from "../types.ts";
 import { demandBackend, noteNode } from "./compile.ts";
 import { type Flags, settingsFrom, textFlag } from "./flags.ts";
 import { someHost, thisMachine } from "./host.ts";
-import { accept, completeInput, inputFrom } from "./input.ts";
+import { completeInputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
 
 /** Tells the fate of the first packet of a connection from what the rules mean. Needs no root and reads no rules. */
@@ -16,9 +16,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const settings = await settingsFrom(flags, io);
   demandBackend(settings, "explain");
   const destination = destinationOf(textFlag(flags, "to"));
-  const read = await inputFrom(flags, settings, io);
-  if ((await accept(read, flags, settings, io)) === undefined) return ExitCode.inputRejected;
-  const input = (await completeInput(read, settings, { isWhole: true }, io))?.input;
+  const input = await completeInputFrom(flags, settings, io);
   if (input === undefined) return ExitCode.inputRejected;
   // Flags of its tools change how rules are written, not what they mean.
   const host = { ...someHost(), ...(await thisMachine()) };

@@ -76,6 +76,13 @@ export async function completeInput(
   return completed;
 }
 
+/** What -f names, judged and completed, for commands that only tell of it; undefined if it is rejected. */
+export async function completeInputFrom(flags: Flags, settings: Settings, io: Io): Promise<Input | undefined> {
+  const input = await inputFrom(flags, settings, io);
+  if ((await accept(input, flags, settings, io)) === undefined) return undefined;
+  return (await completeInput(input, settings, { isWhole: true }, io))?.input;
+}
+
 /** Invalid Services are left out of the input, but not gone. */
 export function extentOf({ skipped }: Sifted): Extent {
   return { isWhole: skipped.length === 0 };

@@ -2,7 +2,6 @@ import { canonicalCIDR, canonicalIP, familyOf, joinAddress, prefixLength, trimSp
 import type {
   Endpoint,
   EndpointSliceManifest,
-  EndpointsManifest,
   Family,
   Manifest,
   NodeFacts,
@@ -13,14 +12,10 @@ import type {
   ServicePortSpec,
   TrafficPolicy,
 } from "../types.ts";
-import { mirrorEndpoints } from "./endpointsMirror.ts";
+import { servicesWithSlices } from "./slices.ts";
 import { categorizeEndpoints, type Hints } from "./topology.ts";
 
 const PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name";
-const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
-const HEADLESS_LABEL = "service.kubernetes.io/headless";
-const SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror";
-const LEADER_ANNOTATION = "control-plane.alpha.kubernetes.io/leader";
 
 const PROTOCOLS = { TCP: "tcp", UDP: "udp", SCTP: "sctp" } as const satisfies Record<string, Protocol>;
 const ADDRESS_TYPES = { ipv4: "IPv4", ipv6: "IPv6" } as const;
@@ -28,73 +23,20 @@ const ADDRESS_TYPES = { ipv4: "IPv4", ipv6: "IPv6" } as const;
 /**
  * Every ServicePort that this node serves in one family, with its endpoints, sorted by name: what kube-proxy keeps
  * after its change trackers (pkg/proxy/servicechangetracker.go, endpointslicecache.go). Slices are routed by their
- * addressType, joined by namespace, Service label, port name and protocol. A Service with slices is served by them
- * (and by its mirrored Endpoints when it has no selector); one that only has an Endpoints object is served by that.
+ * addressType, joined by namespace, Service label, port name and protocol.
  */
 export function resolve(manifests: readonly Manifest[], family: Family, node: NodeFacts): readonly ServicePort[] {
-  const services = new Map<string, ServiceManifest>();
-  const slices = new Map<string, EndpointSliceManifest[]>();
-  const endpoints: EndpointsManifest[] = [];
-  for (const manifest of manifests) {
-    if (manifest.kind === "Service") services.set(keyOf(manifest.metadata), manifest);
-    else if (manifest.kind === "EndpointSlice") addSlice(slices, manifest);
-    else if (manifest.kind === "Endpoints") endpoints.push(manifest);
-  }
-  mirrorInto(slices, endpoints, services);
-
   const resolved: ServicePort[] = [];
-  for (const [key, service] of services) {
+  for (const { service, slices } of servicesWithSlices(manifests, { seesHeadless: false })) {
     const clusterIP = clusterIPOf(service, family);
-    if (clusterIP === undefined) continue;
-    // Where two list one address the later counts, so that their order must not be that of the input.
-    const own = slices.get(key)?.sort(byManifestName) ?? [];
-    resolved.push(...portsOf(service, clusterIP, own, family, node));
+    if (clusterIP !== undefined) resolved.push(...portsOf(service, clusterIP, slices, family, node));
   }
   return resolved.sort(byName);
-}
-
-function keyOf(metadata: { readonly namespace: string; readonly name: string }): string {
-  return `${metadata.namespace}/${metadata.name}`;
-}
-
-function byManifestName(a: EndpointSliceManifest, b: EndpointSliceManifest): number {
-  return a.metadata.name < b.metadata.name ? -1 : a.metadata.name > b.metadata.name ? 1 : 0;
 }
 
 function byName(a: ServicePort, b: ServicePort): number {
   if (a.name.text !== b.name.text) return a.name.text < b.name.text ? -1 : 1;
   return a.name.protocol < b.name.protocol ? -1 : a.name.protocol > b.name.protocol ? 1 : 0;
-}
-
-function addSlice(slices: Map<string, EndpointSliceManifest[]>, slice: EndpointSliceManifest): void {
-  const labels = slice.metadata.labels ?? {};
-  const service = labels[SERVICE_NAME_LABEL];
-  if (service === undefined || service === "" || HEADLESS_LABEL in labels) return;
-  const key = `${slice.metadata.namespace}/${service}`;
-  const known = slices.get(key);
-  if (known === undefined) slices.set(key, [slice]);
-  else known.push(slice);
-}
-
-function mirrorInto(
-  slices: Map<string, EndpointSliceManifest[]>,
-  endpoints: readonly EndpointsManifest[],
-  services: ReadonlyMap<string, ServiceManifest>,
-): void {
-  for (const manifest of endpoints) {
-    const key = keyOf(manifest.metadata);
-    const own = slices.get(key);
-    if (own !== undefined && !isMirrored(manifest, services.get(key))) continue;
-    const mirrored = mirrorEndpoints(manifest);
-    slices.set(key, own === undefined ? [...mirrored] : [...own, ...mirrored]);
-  }
-}
-
-/** Whether the mirroring controller would copy these Endpoints next to slices that exist already. */
-function isMirrored(endpoints: EndpointsManifest, service: ServiceManifest | undefined): boolean {
-  const { labels = {}, annotations = {} } = endpoints.metadata;
-  const selectsPods = Object.keys(service?.spec.selector ?? {}).length > 0;
-  return !selectsPods && labels[SKIP_MIRROR_LABEL] !== "true" && !(LEADER_ANNOTATION in annotations);
 }
 
 /** The ClusterIP of this family, or undefined when kube-proxy would leave the Service alone. */
