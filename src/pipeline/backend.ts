@@ -32,10 +32,13 @@ async function kernelObstacle(run: Runner): Promise<string | undefined> {
     input: sampleRules(),
   });
   if (exitCode === 0) return undefined;
-  return (
-    stderr.split("\n").find((line) => line.trim() !== "") ?? `nft ended with ${exitCode} in a namespace of its own`
-  );
+  const reason = stderr.split("\n").find((line) => line.trim() !== "");
+  if (reason === undefined) return `nft ended with ${exitCode} in a namespace of its own`;
+  return NO_NAMESPACE.test(reason) ? `trying it needs CAP_SYS_ADMIN (${reason}); name the backend instead` : reason;
 }
+
+/** What unshare says of itself; nft was not asked then. */
+const NO_NAMESPACE = /^unshare: .*not permitted/;
 
 // ── A Service that uses every feature ────────────────────────────────────────────────────────────
 
