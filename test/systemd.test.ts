@@ -32,10 +32,9 @@ function hasSystemdAnalyze(): boolean {
 describe("the units of systemd", () => {
   if (hasSystemdAnalyze()) {
     test("say nothing that systemd does not know", () => {
-      const { exitCode, all } = execaSync("systemd-analyze", ["verify", ...UNITS], { reject: false, all: true });
-      // What it ignores it names, and ends with 0 all the same; it may speak of other units of the machine, too.
-      const ofOurs = all.split("\n").filter((line) => line.includes("svctables"));
-      expect({ exitCode, ofOurs }).toEqual({ exitCode: 0, ofOurs: [] });
+      const { all } = execaSync("systemd-analyze", ["verify", ...UNITS], { reject: false, all: true });
+      // It speaks of other units of the machine, too, and ends with 0 where it only names what it ignores.
+      expect(all.split("\n").filter((line) => line.includes("svctables"))).toEqual([]);
     });
   }
 
