@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { addNamespace, deleteNamespace, inNamespace, uniquePrefix } from "../support/namespaces.ts";
 import { type Program, programAt } from "../support/program.ts";
 import { requireKernel } from "../support/requireKernel.ts";
@@ -119,3 +119,83 @@ describe("the record of a large table", () => {
     expect(await isAsWanted(moved(12))).toBe(true);
   });
 });
+
+describe("a record beside which others wrote, with a state directory of their own", () => {
+  const namespace = `${uniquePrefix()}-beside`;
+  const home = mkdtempSync(join(tmpdir(), "svctables-beside-"));
+  const nft = (...args: readonly string[]) => inNamespace(namespace, "nft", args);
+  /** A Service with session affinity, so that the table is never listed, and one that has a NodePort. */
+  const two = (sticky: number, local: number) =>
+    JSON.stringify({
+      kind: "List",
+      apiVersion: "v1",
+      items: [
+        ...small("sticky", { clusterIP: "172.30.0.1", ports: [{ port: 80 }], sessionAffinity: "ClientIP" }, sticky),
+        ...small(
+          "local",
+          {
+            clusterIP: "172.30.0.2",
+            type: "NodePort",
+            externalTrafficPolicy: "Local",
+            ports: [{ port: 80, nodePort: 30080 }],
+          },
+          local,
+        ),
+      ],
+    });
+  const syncFrom = (state: string, input: string, flags = {}) =>
+    program.succeed("sync", { "state-dir": join(home, state), "node-name": "here", ...flags }, input);
+  let program: Program;
+
+  beforeAll(() => {
+    addNamespace(namespace);
+    program = programAt(namespace, { backend: "nftables", nft: "system" });
+  });
+
+  beforeEach(() => {
+    rmSync(home, { recursive: true });
+    nft("flush", "ruleset");
+  });
+
+  afterAll(() => {
+    program.close();
+    rmSync(home, { recursive: true, force: true });
+    deleteNamespace(namespace);
+  });
+
+  test("is not taken for what they left where only a chain that nothing leads to differs", async () => {
+    const own = { "cluster-cidr": "10.0.0.0/8" };
+    const theirs = { "cluster-cidr": "11.0.0.0/8" };
+    const more = two(1, 3);
+    for (const input of [two(1, 2), more, two(1, 2)]) await syncFrom("ours", input, own);
+    for (const input of [two(1, 2), more]) await syncFrom("theirs", input, theirs);
+    await syncFrom("theirs", two(1, 2), own);
+    await syncFrom("ours", more, own);
+    const { stdout } = await program.run("diff", { "node-name": "here", ...own }, more);
+    expect(stdout).toContain("in sync");
+  });
+
+  test("is not taken for what they left where only a number for affinity was given out", async () => {
+    await syncFrom("ours", two(1, 1));
+    await syncFrom("theirs", two(2, 1));
+    await syncFrom("theirs", two(1, 1));
+    await syncFrom("ours", two(2, 1));
+    expect(nft("list", "chain", "ip", "svctables", "affinity-endpoint-default/sticky/tcp/__10.180.0.1/80")).toContain(
+      "offset 3 timeout",
+    );
+  });
+});
+
+function small(name: string, spec: object, endpoints: number): readonly object[] {
+  return [
+    { apiVersion: "v1", kind: "Service", metadata: { name }, spec },
+    {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { name, labels: { "kubernetes.io/service-name": name } },
+      addressType: "IPv4",
+      ports: [{ port: 80 }],
+      endpoints: Array.from({ length: endpoints }, (_, at) => ({ addresses: [`10.180.0.${at}`], nodeName: "here" })),
+    },
+  ];
+}

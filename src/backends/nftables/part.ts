@@ -2,7 +2,7 @@ import type { Family, Protocol, Table, TableObject } from "../../types.ts";
 import { endpointsMap, isAffinityChain, isEndpointsMap, isSharedChain, PROTOCOLS } from "./names.ts";
 import { read } from "./read.ts";
 import { settle, targetsIn } from "./settle.ts";
-import { restamped, STAMP, stampOf } from "./stamp.ts";
+import { nextEndpointOf, restamped, STAMP, stamped } from "./stamp.ts";
 import { type ElementObject, isElements } from "./text.ts";
 
 /**
@@ -127,10 +127,9 @@ export function withServices(held: Table, wanted: Table, isUsedElsewhere: UsedEl
   const hairpins = hairpinsFor(held, wanted, isUsedElsewhere);
   if (hairpins === undefined) return undefined;
   objects.set(HAIRPINS, hairpins);
-  const [settled] = settle([withoutIdleChains({ ...held, objects })], [held]);
-  const table = settled === undefined ? undefined : restamped(settled, held, withoutIdleChains(held));
-  // Chains to which nothing leads are no reason for a change.
-  return table === undefined || stampOf(table) !== stampOf(held) ? table : held;
+  const alone = stamped(held, nextEndpointOf(held));
+  const [settled] = settle([withoutIdleChains({ ...held, objects })], [alone]);
+  return settled === undefined ? undefined : restamped(settled, alone, held);
 }
 
 /** Whether the way to one of these frontends leads to chains of its Service's own, which this change would empty. */

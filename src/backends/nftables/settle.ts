@@ -26,13 +26,13 @@ function settleTable(wanted: Table, held: Table): Table {
     objects.set(name, isList ? settleIndices(object, there) : object);
   }
   const nextEndpoint = settleNumbers(objects, wanted, held);
-  // The stamp is about what is wanted: chains that are about to go are no part of it.
-  const settled = stamped({ ...wanted, objects }, nextEndpoint);
   const { kept, spare } = retiredChains(objects, held);
-  if (kept.length === 0 && spare.length === 0) return settled;
-  const withKept = withChains(settled, kept);
-  const unchanged = withChains(withKept, spare);
-  return spare.length > 0 && hasSameObjects(unchanged, held) ? unchanged : withKept;
+  const withKept = withChains({ ...wanted, objects }, kept);
+  if (spare.length > 0) {
+    const unchanged = stamped(withChains(withKept, spare), nextEndpoint);
+    if (hasSameObjects(unchanged, held)) return unchanged;
+  }
+  return stamped(withKept, nextEndpoint);
 }
 
 function withChains(table: Table, chains: readonly ChainObject[]): Table {

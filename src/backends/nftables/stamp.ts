@@ -4,7 +4,8 @@ import { mark } from "./words.ts";
 /**
  * The stamp: a map of three numbers that goes with every change. Two are a hash of all else in the table, so that
  * one cheap listing tells whether the table is the one that was written last; the third is the next endpoint
- * number for session affinity. Elements that packets write are no part of it.
+ * number for session affinity. Chains that nothing leads to any more are a part of it: a record that does not know them
+ * as they are would lead to them, or delete what is not there. Elements that packets write are no part of it.
  *
  * Another way to hash takes other keys for its numbers: a stamp of the former is then none, which leads to one run
  * that looks at everything. Keys 1 and 2 are used up.
@@ -24,21 +25,20 @@ export function stamped(table: Table, nextEndpoint: number): Table {
 }
 
 /**
- * A part of a table, stamped for itself, with the stamp that the whole has when this part of it changes.
- * @param held the part as it was, with the stamp of the whole
- * @param hashed what the stamp speaks of in it
+ * A part of a table with the stamp that the whole has when this part of it changes.
+ * @param part stamped for itself
+ * @param before the part as it was, stamped for itself
+ * @param held the same, with the stamp of the whole
  */
-export function restamped(part: Table, held: Table, hashed: Table): Table | undefined {
-  const [first, second] = [stampElement(held, FIRST_HASH), stampElement(held, SECOND_HASH)];
-  const [partFirst, partSecond] = [stampElement(part, FIRST_HASH), stampElement(part, SECOND_HASH)];
-  if (first === undefined || second === undefined || partFirst === undefined || partSecond === undefined)
-    return undefined;
-  const [before, beforeSecond] = hashOf(hashed);
-  const hash = [
-    Number(first) - before + Number(partFirst),
-    Number(second) - beforeSecond + Number(partSecond),
-  ] as const;
-  return withHash(part, [hash[0] >>> 0, hash[1] >>> 0], nextEndpointOf(part));
+export function restamped(part: Table, before: Table, held: Table): Table | undefined {
+  const hashes: number[] = [];
+  for (const key of [FIRST_HASH, SECOND_HASH]) {
+    const [whole, old, now] = [held, before, part].map((table) => stampElement(table, key));
+    if (whole === undefined || old === undefined || now === undefined) return undefined;
+    hashes.push((Number(whole) - Number(old) + Number(now)) >>> 0);
+  }
+  const [first = 0, second = 0] = hashes;
+  return withHash(part, [first, second], nextEndpointOf(part));
 }
 
 function withHash(table: Table, [first, second]: readonly [number, number], nextEndpoint: number): Table {
@@ -53,12 +53,14 @@ function withHash(table: Table, [first, second]: readonly [number, number], next
   return { ...table, objects: new Map(table.objects).set(STAMP, { ...stamp, elements }) };
 }
 
-/** The stamp's hash as text; undefined when there is none or it is incomplete. */
+/** The stamp as text; undefined when there is none or it is incomplete. */
 export function stampOf(table: Table): string | undefined {
   const first = stampElement(table, FIRST_HASH);
   const second = stampElement(table, SECOND_HASH);
   const isUnfinished = stampElement(table, UNFINISHED) !== undefined;
-  return first === undefined || second === undefined || isUnfinished ? undefined : `${first}${second}`;
+  if (first === undefined || second === undefined || isUnfinished) return undefined;
+  // A number that was given to an endpoint and taken back leaves no other trace.
+  return `${first}${second}${stampElement(table, NEXT_ENDPOINT) ?? ""}`;
 }
 
 export function nextEndpointOf(table: Table): number {

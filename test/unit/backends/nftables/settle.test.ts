@@ -154,4 +154,11 @@ describe("shared chains that nobody needs", () => {
     const third = settle(tableFor(ips(1, 9)), second);
     expect(third[0]?.objects.has(name)).toBe(false);
   });
+
+  it("are part of the stamp, since a record that does not know them would be believed", () => {
+    const fresh = tableFor(ips(1, 2));
+    const second = settle(fresh, tableFor(ips(1, 2, 3)));
+    expect(nftables.stamp(second)).not.toBe(nftables.stamp(fresh));
+    expect(nftables.stamp(settle(fresh, second))).toBe(nftables.stamp(second));
+  });
 });

@@ -24,10 +24,10 @@ function tableWith(key: string, value: string): Table {
   };
 }
 
-/** Both numbers of its stamp. */
+/** Both hashes of its stamp. */
 function hashesOf(key: string, value: string): readonly [string, string] {
   const stamp = stampOf(stamped(tableWith(key, value), 1)) ?? "";
-  return [stamp.slice(0, 10), stamp.slice(10)];
+  return [stamp.slice(0, 10), stamp.slice(10, 20)];
 }
 
 describe("the stamp", () => {
@@ -49,6 +49,10 @@ describe("the stamp", () => {
 
   it("tells where a key ends and its value begins", () => {
     expect(hashesOf("ab", "c")).not.toEqual(hashesOf("a", "bc"));
+  });
+
+  it("tells whether a number for affinity was given out in between", () => {
+    expect(stampOf(stamped(tableWith("a", "b"), 2))).not.toBe(stampOf(stamped(tableWith("a", "b"), 1)));
   });
 
   it("of a version that hashed otherwise is none, and its number for affinity is kept", () => {
