@@ -87,13 +87,12 @@ export interface IptablesVersion {
 
 /** @throws UserError if the version cannot be read */
 export async function iptablesVersion(run: Runner): Promise<IptablesVersion> {
-  const { stdout } = await run({ program: "iptables", args: ["--version"] });
+  const { stdout, stderr } = await run({ program: "iptables", args: ["--version"] });
   const match = /v(\d+)\.(\d+)(?:\.(\d+))?/.exec(stdout);
   if (match === null) {
-    throw new UserError(
-      `iptables --version says ${JSON.stringify(stdout.trim())}`,
-      "iptables 1.4.21 or later is needed",
-    );
+    // Where the kernel lacks nf_tables, it does not even tell its version.
+    const said = (stdout.trim() === "" ? stderr : stdout).trim();
+    throw new UserError(`iptables --version says ${JSON.stringify(said)}`, "iptables 1.4.21 or later is needed");
   }
   const [major = 0, minor = 0, patch = 0] = match.slice(1).map((part) => Number(part ?? 0));
   return {

@@ -17,7 +17,7 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   else
     io.out(
       Object.entries(versions)
-        .map(([name, version]) => `${name.padEnd(10)}${version ?? "not found"}\n`)
+        .map(([name, version]) => `${name.padEnd(10)}${version ?? "none that works"}\n`)
         .join(""),
     );
   return ExitCode.done;

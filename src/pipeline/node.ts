@@ -1,7 +1,7 @@
 import { createLocker, createRunner } from "../apply/exec.ts";
 import { lock } from "../apply/lock.ts";
 import { findVariant, iptablesVersion } from "../apply/variant.ts";
-import { UserError } from "../errors.ts";
+import { MissingProgramError, UserError } from "../errors.ts";
 import type { Kernel } from "../pipeline.ts";
 import type { HostFacts } from "../settings/node.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -47,11 +47,16 @@ const OLDEST_NFT = [1, 0, 1] as const;
 
 /** Why this nft cannot be used; undefined when it can. */
 export async function nftObstacle(run: Runner): Promise<string | undefined> {
-  const version = await ifThere(() => nftVersion(run));
-  if (version === null) return "nft is not installed";
-  const parts = version.split(".").map(Number);
-  const older = OLDEST_NFT.map((part, index) => (parts[index] ?? 0) - part).find((difference) => difference !== 0);
-  return (older ?? 0) < 0 ? `nft ${version} is older than ${OLDEST_NFT.join(".")}` : undefined;
+  try {
+    const version = await nftVersion(run);
+    const parts = version.split(".").map(Number);
+    const older = OLDEST_NFT.map((part, index) => (parts[index] ?? 0) - part).find((difference) => difference !== 0);
+    return (older ?? 0) < 0 ? `nft ${version} is older than ${OLDEST_NFT.join(".")}` : undefined;
+  } catch (error) {
+    if (error instanceof MissingProgramError) return "nft is not installed";
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
 }
 
 async function mustKnowNft(run: Runner): Promise<void> {
@@ -74,7 +79,7 @@ export async function exclusively<T>(settings: Settings, machine: Machine, work:
   }
 }
 
-/** Versions of the tools; null for one that is not there. */
+/** Versions of the tools; null for one that is not there, or does not run. */
 export interface ToolVersions {
   readonly iptables: string | null;
   readonly nftables: string | null;
@@ -89,12 +94,16 @@ export async function toolVersions(searchPath: string): Promise<ToolVersions> {
   return { iptables: await ifThere(iptables), nftables: await ifThere(() => nftVersion(run)) };
 }
 
-async function nftVersion(run: Runner): Promise<string | null> {
-  const { stdout } = await run({ program: "nft", args: ["--version"] });
-  return /v(\d[\d.]*)/.exec(stdout)?.[1] ?? null;
+/** @throws UserError with what nft says instead, as it does where the kernel knows no nftables */
+async function nftVersion(run: Runner): Promise<string> {
+  const { stdout, stderr } = await run({ program: "nft", args: ["--version"] });
+  const version = /v(\d[\d.]*)/.exec(stdout)?.[1];
+  if (version !== undefined) return version;
+  const said = (stdout.trim() === "" ? stderr : stdout).trim();
+  throw new UserError(`nft --version says ${JSON.stringify(said)}`, "load the kernel's module nf_tables");
 }
 
-async function ifThere(ask: () => Promise<string | null>): Promise<string | null> {
+async function ifThere(ask: () => Promise<string>): Promise<string | null> {
   try {
     return await ask();
   } catch (error) {

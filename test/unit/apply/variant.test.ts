@@ -92,4 +92,10 @@ describe("iptablesVersion", () => {
       'iptables --version says "iptables busybox"',
     );
   });
+
+  it("says what iptables says of a kernel that it cannot speak to", async () => {
+    const stderr = "iptables: Failed to initialize nft: Protocol not supported\n";
+    const run = () => Promise.resolve({ exitCode: 1, stdout: "", stderr });
+    await expect(iptablesVersion(run)).rejects.toThrow("Failed to initialize nft: Protocol not supported");
+  });
 });

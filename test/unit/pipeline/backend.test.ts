@@ -35,6 +35,12 @@ describe("the backend that is chosen for the user", () => {
     });
   });
 
+  it("is iptables where nft does not even tell its version, since the kernel knows no nftables", async () => {
+    install("nft", "echo 'src/mnl.c:64: Unable to initialize Netlink socket: Protocol not supported' >&2; exit 1");
+    expect((await choose()).why).toContain("Unable to initialize Netlink socket: Protocol not supported");
+    install("nft", "echo nftables v1.0.6");
+  });
+
   it("is iptables where no namespace may be made, as in the units of systemd; what to do is said", async () => {
     install("unshare", "echo 'unshare: unshare failed: Operation not permitted' >&2; exit 1");
     const reason = "trying it needs CAP_SYS_ADMIN (unshare: unshare failed: Operation not permitted)";
