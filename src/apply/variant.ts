@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
 import type { Family, Runner } from "../types.ts";
+import { askVersion } from "./version.ts";
 
 /** The two implementations of iptables: each has rules of its own in the kernel, and both act. */
 export type Variant = "nft" | "legacy";
@@ -87,17 +88,11 @@ export interface IptablesVersion {
 
 /** @throws UserError if the version cannot be read */
 export async function iptablesVersion(run: Runner): Promise<IptablesVersion> {
-  const { stdout, stderr } = await run({ program: "iptables", args: ["--version"] });
-  const match = /v(\d+)\.(\d+)(?:\.(\d+))?/.exec(stdout);
-  if (match === null) {
-    // Where the kernel lacks nf_tables, it does not even tell its version.
-    const said = (stdout.trim() === "" ? stderr : stdout).trim();
-    throw new UserError(`iptables --version says ${JSON.stringify(said)}`, "iptables 1.4.21 or later is needed");
-  }
+  const match = await askVersion(run, "iptables", /v(\d+)\.(\d+)(?:\.(\d+))?/, "1.4.21");
   const [major = 0, minor = 0, patch = 0] = match.slice(1).map((part) => Number(part ?? 0));
   return {
     text: match[0].slice(1),
-    variant: stdout.includes("(nf_tables)") ? "nft" : "legacy",
+    variant: match.input.includes("(nf_tables)") ? "nft" : "legacy",
     randomFully: major * 10_000 + minor * 100 + patch >= 10_602,
   };
 }

@@ -16,7 +16,7 @@ interface Target {
 }
 
 /**
- * The records that a cluster's DNS server has for these Services, Service by Service, sorted by namespace and name. Where
+ * The records that a cluster's DNS server has for these Services, Service by Service, sorted by name and namespace. Where
  * the specification leaves something open it is as CoreDNS does it: names of endpoints without a host name, weights,
  * and for headless Services the port on which the endpoint listens.
  * @param clusterDomain without a dot at its end

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
+import { servedServiceOf } from "../labels.ts";
 import type { Manifest } from "../types.ts";
-import { SERVICE_NAME } from "./checks/bundle.ts";
 import { CLOSE_BRACE, CLOSE_BRACKET, COLON, COMMA, endOfString, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./load/json.ts";
 import type { Sources } from "./load.ts";
 
@@ -100,7 +100,7 @@ export function whoIs({ kind, metadata }: Manifest): Who | undefined {
     case "Service":
       return { kind, name, service: name };
     case "EndpointSlice":
-      return { kind, name, service: `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ""}` };
+      return { kind, name, service: servedServiceOf(metadata) };
     case "Node":
       return { kind };
     default:

@@ -1,6 +1,7 @@
 import { familyOf } from "../ip.ts";
+import { SERVICE_NAME } from "../labels.ts";
 import type { Diagnostic, Document, Family, Manifest, Severity, Source } from "../types.ts";
-import { type Bundle, bundleOf, SERVICE_NAME, type Side, type Subject } from "./checks/bundle.ts";
+import { type Bundle, bundleOf, type Side, type Subject } from "./checks/bundle.ts";
 import type { CheckContext, KubeVersion, PortRange } from "./checks/check.ts";
 import { checkTogether, objectChecks } from "./checks/index.ts";
 import { objectOf, type StandIns } from "./defaults.ts";

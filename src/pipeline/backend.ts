@@ -1,6 +1,7 @@
 import { createRunner } from "../apply/exec.ts";
 import { nftables } from "../backends/nftables/index.ts";
 import { compile } from "../compile.ts";
+import { SERVICE_NAME } from "../labels.ts";
 import { resolve } from "../resolve/servicePorts.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { BackendName, Manifest, NodeFacts, RenderOptions, Runner, Source } from "../types.ts";
@@ -77,7 +78,7 @@ function sampleRules(): string {
       {
         kind: "EndpointSlice",
         source: SOURCE,
-        metadata: { namespace: "sample", name, labels: { "kubernetes.io/service-name": name } },
+        metadata: { namespace: "sample", name, labels: { [SERVICE_NAME]: name } },
         addressType: "IPv4",
         ports: [{ name: "", protocol: "TCP", port: 80 }],
         endpoints,

@@ -1,6 +1,7 @@
 import { createLocker, createRunner } from "../apply/exec.ts";
 import { lock } from "../apply/lock.ts";
 import { findVariant, iptablesVersion } from "../apply/variant.ts";
+import { askVersion } from "../apply/version.ts";
 import { MissingProgramError, UserError } from "../errors.ts";
 import type { Kernel } from "../pipeline.ts";
 import type { HostFacts } from "../settings/node.ts";
@@ -94,13 +95,10 @@ export async function toolVersions(searchPath: string): Promise<ToolVersions> {
   return { iptables: await ifThere(iptables), nftables: await ifThere(() => nftVersion(run)) };
 }
 
-/** @throws UserError with what nft says instead, as it does where the kernel knows no nftables */
+/** @throws UserError if the version cannot be read */
 async function nftVersion(run: Runner): Promise<string> {
-  const { stdout, stderr } = await run({ program: "nft", args: ["--version"] });
-  const version = /v(\d[\d.]*)/.exec(stdout)?.[1];
-  if (version !== undefined) return version;
-  const said = (stdout.trim() === "" ? stderr : stdout).trim();
-  throw new UserError(`nft --version says ${JSON.stringify(said)}`, "load the kernel's module nf_tables");
+  const [, version = ""] = await askVersion(run, NFT, /v(\d[\d.]*)/, OLDEST_NFT.join("."));
+  return version;
 }
 
 async function ifThere(ask: () => Promise<string>): Promise<string | null> {

@@ -1,6 +1,7 @@
 import { type Accepted, forgetAccepted, isRecorded, readAccepted, writeAccepted } from "../apply/accepted.ts";
 import { ExitCode, UserError } from "../errors.ts";
 import { type Clash, clashesWith } from "../input/claims.ts";
+import { SERVICE_NAME, servedServiceOf } from "../labels.ts";
 import { type FamilyPlan, type Input, validateOptions } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Diagnostic, Document, Manifest, ServiceManifest, Source } from "../types.ts";
@@ -18,8 +19,6 @@ export interface Sifted {
   /** Why Services are left as they were that have no error in themselves. */
   readonly clashes: readonly Diagnostic[];
 }
-
-const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 
 /**
  * Takes the Services with errors out, with all that belongs to them, and puts in what was accepted for them last. So
@@ -125,7 +124,7 @@ function serviceOfDocument({ value }: Document, defaultNamespace: string): strin
   const kind = fieldOf(value, "kind");
   const metadata = fieldOf(value, "metadata");
   const name =
-    kind === "EndpointSlice" ? fieldOf(fieldOf(metadata, "labels"), SERVICE_NAME_LABEL) : fieldOf(metadata, "name");
+    kind === "EndpointSlice" ? fieldOf(fieldOf(metadata, "labels"), SERVICE_NAME) : fieldOf(metadata, "name");
   if (kind !== "Service" && kind !== "Endpoints" && kind !== "EndpointSlice") return undefined;
   if (typeof name !== "string") return undefined;
   const namespace = fieldOf(metadata, "namespace") ?? defaultNamespace;
@@ -138,7 +137,7 @@ function serviceOfManifest({ kind, metadata }: Manifest): string | undefined {
     case "Endpoints":
       return `${metadata.namespace}/${metadata.name}`;
     case "EndpointSlice":
-      return `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL] ?? ""}`;
+      return servedServiceOf(metadata);
     default:
       return undefined;
   }

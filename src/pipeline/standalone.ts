@@ -3,11 +3,12 @@ import { readState, STATE_FILE, writeState } from "../apply/state.ts";
 import { UserError } from "../errors.ts";
 import { yamlText } from "../input/load/write.ts";
 import { canonicalIP } from "../ip.ts";
+import { servedServiceOf } from "../labels.ts";
 import type { Input } from "../pipeline.ts";
 import { type Allocations, type Assignment, allocate, type ServiceAllocation } from "../resolve/allocate.ts";
 import { slicesFromPods } from "../resolve/pods.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Diagnostic, EndpointSliceManifest, Manifest, ServiceManifest } from "../types.ts";
+import type { Diagnostic, Manifest, ServiceManifest } from "../types.ts";
 
 /**
  * What a cluster would have added to manifests that never saw one: cluster IPs, node ports and health-check ports,
@@ -93,7 +94,7 @@ export async function complete(
   const whole: readonly Manifest[] = [...allocated.services, ...input.manifests.filter((one) => !isService(one))];
   // After the addresses: a Service without one would pass for headless.
   const slices = slicesFromPods(whole);
-  const fromPods = new Set(slices.map(serviceKeyOf)).size;
+  const fromPods = new Set(slices.map(({ metadata }) => servedServiceOf(metadata))).size;
   const given = new Set(allocated.assignments.map(({ service }) => service));
   const others = isWhole ? [] : [...recorded].filter(([service]) => !allocated.allocations.has(service));
   const allocations = new Map([...others, ...[...allocated.allocations].filter(([service]) => given.has(service))]);
@@ -112,12 +113,6 @@ function cannotKnow(unusable: string): UserError {
     `what was given out before cannot be read: ${unusable}`,
     "mend that file, or remove it: addresses and ports that no manifest names may then become others",
   );
-}
-
-const SERVICE_NAME = "kubernetes.io/service-name";
-
-function serviceKeyOf({ metadata }: EndpointSliceManifest): string {
-  return `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ""}`;
 }
 
 function isService(manifest: Manifest): manifest is ServiceManifest {

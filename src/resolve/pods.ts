@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { canonicalIP, familyOf } from "../ip.ts";
+import { HEADLESS, MANAGED_BY, SERVICE_NAME, servedServiceOf } from "../labels.ts";
 import type {
   Container,
   EndpointSliceManifest,
@@ -19,10 +20,7 @@ import type {
  */
 
 const ZONE = "topology.kubernetes.io/zone";
-const SERVICE_NAME = "kubernetes.io/service-name";
-const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
 const CONTROLLER = "endpointslice-controller.k8s.io";
-const HEADLESS = "service.kubernetes.io/headless";
 const TOPOLOGY_MODE = "service.kubernetes.io/topology-mode";
 const OLDER_TOPOLOGY_MODE = "service.kubernetes.io/topology-aware-hints";
 const RESERVED_LABELS = new Set([SERVICE_NAME, MANAGED_BY, HEADLESS]);
@@ -43,8 +41,8 @@ export function slicesFromPods(manifests: readonly Manifest[]): readonly Endpoin
   const pods: PodManifest[] = [];
   const services: ServiceManifest[] = [];
   for (const manifest of manifests) {
-    const { namespace, name, labels = {} } = manifest.metadata;
-    if (manifest.kind === "EndpointSlice") served.add(`${namespace}/${labels[SERVICE_NAME] ?? ""}`);
+    const { name, labels = {} } = manifest.metadata;
+    if (manifest.kind === "EndpointSlice") served.add(servedServiceOf(manifest.metadata));
     else if (manifest.kind === "Node") zones.set(name, labels[ZONE] ?? "");
     else if (manifest.kind === "Pod" && isAlive(manifest)) pods.push(manifest);
     else if (manifest.kind === "Service" && isSelecting(manifest)) services.push(manifest);

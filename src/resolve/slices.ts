@@ -1,3 +1,4 @@
+import { HEADLESS, SERVICE_NAME, SKIP_MIRROR, servedServiceOf } from "../labels.ts";
 import type {
   EndpointSliceManifest,
   EndpointsManifest,
@@ -7,9 +8,6 @@ import type {
 } from "../types.ts";
 import { mirrorEndpoints } from "./endpointsMirror.ts";
 
-const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
-const HEADLESS_LABEL = "service.kubernetes.io/headless";
-const SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror";
 const LEADER_ANNOTATION = "control-plane.alpha.kubernetes.io/leader";
 
 /**
@@ -40,7 +38,7 @@ function keyOf(metadata: { readonly namespace: string; readonly name: string }):
 }
 
 function isForHeadless({ metadata: { labels = {} } }: EndpointSliceManifest): boolean {
-  return HEADLESS_LABEL in labels;
+  return HEADLESS in labels;
 }
 
 function byName(a: EndpointSliceManifest, b: EndpointSliceManifest): number {
@@ -48,9 +46,8 @@ function byName(a: EndpointSliceManifest, b: EndpointSliceManifest): number {
 }
 
 function addSlice(slices: Map<string, EndpointSliceManifest[]>, slice: EndpointSliceManifest): void {
-  const service = slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? "";
-  if (service === "") return;
-  const key = `${slice.metadata.namespace}/${service}`;
+  if (!slice.metadata.labels?.[SERVICE_NAME]) return;
+  const key = servedServiceOf(slice.metadata);
   const known = slices.get(key);
   if (known === undefined) slices.set(key, [slice]);
   else known.push(slice);
@@ -74,5 +71,5 @@ function mirrorInto(
 function isMirrored(endpoints: EndpointsManifest, service: ServiceManifest | undefined): boolean {
   const { labels = {}, annotations = {} } = endpoints.metadata;
   const selectsPods = Object.keys(service?.spec.selector ?? {}).length > 0;
-  return !selectsPods && labels[SKIP_MIRROR_LABEL] !== "true" && !(LEADER_ANNOTATION in annotations);
+  return !selectsPods && labels[SKIP_MIRROR] !== "true" && !(LEADER_ANNOTATION in annotations);
 }

@@ -1,3 +1,4 @@
+import { servedServiceOf } from "../../labels.ts";
 import type {
   EndpointSliceManifest,
   EndpointsManifest,
@@ -58,8 +59,6 @@ export interface BundleCheck extends Finding {
   readonly run: (bundle: Bundle, report: BundleReport, context: CheckContext) => void;
 }
 
-export const SERVICE_NAME = "kubernetes.io/service-name";
-
 export function keyOf({ metadata }: Pick<Manifest, "metadata">): string {
   return `${metadata.namespace}/${metadata.name}`;
 }
@@ -79,7 +78,7 @@ export function bundleOf(manifests: readonly Manifest[], neighbours: Neighbours)
         endpoints.set(keyOf(manifest), manifest);
         break;
       case "EndpointSlice":
-        append(slices, `${manifest.metadata.namespace}/${manifest.metadata.labels?.[SERVICE_NAME] ?? ""}`, manifest);
+        append(slices, servedServiceOf(manifest.metadata), manifest);
         break;
       case "Pod":
         append(pods, manifest.metadata.namespace, manifest);

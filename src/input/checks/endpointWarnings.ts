@@ -1,3 +1,4 @@
+import { SERVICE_NAME } from "../../labels.ts";
 import { ipProblem, labelValueProblem, otherForm } from "../grammar.ts";
 import type { EndpointSliceObject, EndpointsObject, InputObject } from "../objects.ts";
 import { quote } from "../quote.ts";
@@ -141,8 +142,6 @@ const topologyDropped: Check<EndpointSliceObject> = {
     }
   },
 };
-
-const SERVICE_NAME = "kubernetes.io/service-name";
 
 const unlabelled: Check<EndpointSliceObject> = {
   code: "slice-without-label",

@@ -1,7 +1,8 @@
+import { MANAGED_BY, SERVICE_NAME, SKIP_MIRROR } from "../../labels.ts";
 import type { EndpointSliceManifest, EndpointsManifest, Family, ServiceManifest } from "../../types.ts";
 import { familyOfText } from "../grammar.ts";
 import { quote } from "../quote.ts";
-import { type Bundle, type BundleCheck, hasSelector, isHandWritten, SERVICE_NAME } from "./bundle.ts";
+import { type Bundle, type BundleCheck, hasSelector, isHandWritten } from "./bundle.ts";
 import { endpoints, service, slice } from "./examples.ts";
 
 /** Services and the endpoints that should serve them: what joins and what does not. All warnings, since the API server checks none of it. */
@@ -89,8 +90,6 @@ const endpointsOfAlias: BundleCheck = {
   },
 };
 
-const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
-const SKIP_MIRROR = "endpointslice.kubernetes.io/skip-mirror";
 const CONTROLLERS = new Set(["endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"]);
 
 const falseManager: BundleCheck = {

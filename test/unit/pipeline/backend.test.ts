@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { chooseBackend } from "../../../src/pipeline/backend.ts";
 
 describe("the backend that is chosen for the user", () => {
@@ -19,7 +19,7 @@ describe("the backend that is chosen for the user", () => {
       legacyTables: { ipv4: [], ipv6: [] },
     });
 
-  beforeAll(() => install("nft", "echo nftables v1.0.6"));
+  beforeEach(() => install("nft", "echo nftables v1.0.6"));
   afterAll(() => rmSync(tools, { recursive: true }));
 
   it("is nftables where nft takes its rules in a namespace made for that", async () => {
@@ -38,7 +38,6 @@ describe("the backend that is chosen for the user", () => {
   it("is iptables where nft does not even tell its version, since the kernel knows no nftables", async () => {
     install("nft", "echo 'src/mnl.c:64: Unable to initialize Netlink socket: Protocol not supported' >&2; exit 1");
     expect((await choose()).why).toContain("Unable to initialize Netlink socket: Protocol not supported");
-    install("nft", "echo nftables v1.0.6");
   });
 
   it("is iptables where no namespace may be made, as in the units of systemd; what to do is said", async () => {
