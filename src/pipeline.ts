@@ -8,7 +8,7 @@ import { dnsRecords } from "./discovery/dns.ts";
 import { InternalError, UserError } from "./errors.ts";
 import { explain } from "./explain.ts";
 import { findings } from "./input/checks/index.ts";
-import { load, loadSources, readSources, type Sources } from "./input/load.ts";
+import { type Loaded, loadSources, readSources, type Sources } from "./input/load.ts";
 import { type ValidateOptions, validate } from "./input/validate.ts";
 import { patched } from "./pipeline/tablePatch.ts";
 import { resolve } from "./resolve/servicePorts.ts";
@@ -45,7 +45,7 @@ export { labelProblem, subdomainProblem } from "./input/grammar.ts";
 
 // ── text → Document[] → Manifest[] + Diagnostic[] ────────────────────────────────────────────────
 
-export type Position = ReturnType<Awaited<ReturnType<typeof load>>["locate"]>;
+export type Position = ReturnType<Loaded["locate"]>;
 
 export interface Input {
   readonly documents: readonly Document[];
@@ -104,27 +104,6 @@ export async function readInput(
 
 /** Everything that validation may find, with explanations. */
 export const explanations = findings;
-
-/**
- * Reads one object that is no manifest; undefined if the file says nothing.
- * @throws UserError naming the place if the text cannot be read, or holds more than one object
- */
-export async function readObject(file: string, stdin: () => Promise<Uint8Array>): Promise<unknown> {
-  const { documents, diagnostics } = await load([file], { stdin });
-  // An empty directory has no line either, and is no file of which all is commented out.
-  const finding = diagnostics.find(({ code, source }) => code !== "input-empty" || source.line === undefined);
-  if (finding !== undefined) {
-    const { line = 1, column = 1 } = finding.source;
-    const isNoObject = finding.code === "document-not-object";
-    const message = isNoObject ? "keys and values are expected (key: value)" : finding.message;
-    const hint = isNoObject ? undefined : finding.hint;
-    throw new UserError(`${file}:${line}:${column}: ${message}`, hint ?? "mend the file");
-  }
-  if (documents.length > 1) {
-    throw new UserError(`${file}: one document is expected, found ${documents.length}`, "keep one in the file");
-  }
-  return documents[0]?.value;
-}
 
 // ── Manifest[] → ServicePort[] → Ruleset → Table[] ───────────────────────────────────────────────
 

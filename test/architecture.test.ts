@@ -193,10 +193,31 @@ describe("who may import whom", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("a sync that finds nothing to do loads neither what reads manifests nor what compiles them", () => {
+    const loaded = loadedAtOnce("src/commands/sync.ts");
+    expect(loaded).toContain("src/pipeline/asLeft.ts");
+    const heavy = ["pipeline", "compile", "resolve/servicePorts", "input/load", "input/load/yaml", "input/validate"];
+    expect(heavy.map((name) => `src/${name}.ts`).filter((path) => loaded.includes(path))).toEqual([]);
+  });
+
   test("nothing imports itself by a detour", () => {
     expect(cycles(sources)).toEqual([]);
   });
 });
+
+/** A file and all that is loaded with it; what is imported lazily is not. */
+function loadedAtOnce(start: string): readonly string[] {
+  const byPath = new Map(sources.map((module) => [module.path, module]));
+  const loaded = new Set([start]);
+  for (const path of loaded) {
+    const module = byPath.get(path);
+    for (const entry of module?.imports ?? []) {
+      const next = module === undefined || entry.lazy || entry.typeOnly ? undefined : target(module, entry);
+      if (next !== undefined) loaded.add(next);
+    }
+  }
+  return [...loaded];
+}
 
 /** Every import cycle once, written from its first file on. */
 function cycles(modules: readonly Module[]): readonly string[] {

@@ -11,7 +11,7 @@ import { type Flags, isSet, settingsFrom, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import type { Io } from "./io.ts";
 import { uninterrupted } from "./signals.ts";
-import { reportRefusal } from "./sync.ts";
+import { reportRefusal } from "./syncReport.ts";
 
 /** Removes all rules that are ours from this node; with --kube-proxy also what only kube-proxy leaves. */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {

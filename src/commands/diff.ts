@@ -1,5 +1,4 @@
 import { ExitCode, UserError } from "../errors.ts";
-import { chooseBackend, withBackend } from "../pipeline/backend.ts";
 import { restOfOthers } from "../pipeline/cleanup.ts";
 import { type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import { mustKnowWhatStays } from "../pipeline/skip.ts";
@@ -21,7 +20,7 @@ import { renderOptions } from "../settings/node.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Family } from "../types.ts";
 import { noteNode, noteUnserved } from "./compile.ts";
-import { type Flags, settingsFrom, textFlag } from "./flags.ts";
+import { type Flags, settingsHere, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
 import { accept, completeInput, extentOf, inputFrom } from "./input.ts";
 import type { Io } from "./io.ts";
@@ -61,19 +60,6 @@ async function refusalOfSync(
     if (error instanceof UserError) return error.message;
     throw error;
   }
-}
-
-/** The settings with a backend: for `auto`, the one that this node can use, and why is said. */
-export async function settingsHere(flags: Flags, machine: Machine, io: Io): Promise<Settings> {
-  const choose = async () => {
-    const { backend, why } = await chooseBackend(machine);
-    io.note(`note: backend ${backend}: ${why}\n`);
-    return backend;
-  };
-  // Before the file is read: kube-proxy's has a section for each backend.
-  if (textFlag(flags, "backend") === "auto") return settingsFrom({ ...flags, backend: await choose() }, io);
-  const settings = await settingsFrom(flags, io);
-  return settings.backend === "auto" ? withBackend(settings, await choose()) : settings;
 }
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];

@@ -1,95 +1,32 @@
 import { ExitCode } from "../errors.ts";
-import { isAsLeft, type Made, noteAsLeft, originOf, type RulesOrigin } from "../pipeline/asLeft.ts";
-import { type Rest, removeRest, restOfOthers } from "../pipeline/cleanup.ts";
-import { indexFor, mayBeFew, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
-import { exclusively, type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
-import { mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
-import { areFlowsEnded, endStaleFlows, type FlowCleanup, noteFlowsEnded } from "../pipeline/staleFlows.ts";
-import { type Completed, noteAllocations } from "../pipeline/standalone.ts";
-import {
-  backendOf,
-  carryOut,
-  type Decision,
-  enableRouteLocalnet,
-  type FamilyPlan,
-  type Input,
-  judge,
-  restoreRouteLocalnet,
-  type Sources,
-  save,
-  type Unsaved,
-} from "../pipeline.ts";
-import { changesText, countsText, servicePortText } from "../report/changes.ts";
-import { placeOf } from "../report/diagnostics.ts";
-import { failureText } from "../report/failure.ts";
-import { changesJson, jsonText } from "../report/json.ts";
-import { count, oneLine, styleFor } from "../report/style.ts";
+import { isAsLeft, originOf, type RulesOrigin } from "../pipeline/asLeft.ts";
+import type { Machine } from "../pipeline/node.ts";
+import type { Sources } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { ApplyResult, Origin } from "../types.ts";
-import { needsRouteLocalnet, type Planned, planAgain, planFor, scopeText, settingsHere, showPlans } from "./diff.ts";
-import { type Flags, isSet, listFlag, textFlag } from "./flags.ts";
+import { type Flags, isSet, listFlag, settingsHere } from "./flags.ts";
 import { thisMachine } from "./host.ts";
-import { accept, completeInput, extentOf, sourcesFrom } from "./input.ts";
 import type { Io } from "./io.ts";
-import { uninterrupted } from "./signals.ts";
+import { noteAsItWas } from "./syncReport.ts";
 
-/** Makes this node's kernel hold what the input asks for, all or nothing. */
+/**
+ * Makes this node's kernel hold what the input asks for, all or nothing. Most runs of a timer find nothing to do: these
+ * load as little of this program as they can.
+ */
 export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const machine = await thisMachine();
   const settings = await settingsHere(flags, machine, io);
   const from = await quickOrigin(flags, settings, machine, io);
   let read: Promise<Sources> | undefined;
   const sources = () => {
-    read ??= sourcesFrom(flags, io);
+    read ??= import("./input.ts").then(({ sourcesFrom }) => sourcesFrom(flags, io));
     return read;
   };
   if (from !== undefined && (await isAsLeft(from, async () => (await sources()).hash, settings, machine))) {
-    return asItWas(flags, settings, io);
+    noteAsItWas(flags, settings, io);
+    return ExitCode.done;
   }
-  const few = from === undefined ? undefined : await syncFew(flags, settings, await sources(), from, machine, io);
-  if (few !== undefined) return few;
-  const judged = judge(await sources(), settings);
-  // An input that is rejected waits for nobody; one of which a part is left out needs the record of the last run.
-  const isSifted = isSet(flags, "skipInvalid");
-  const accepted = isSifted ? undefined : await accept(judged, flags, settings, io);
-  if (accepted === undefined && !isSifted) return ExitCode.inputRejected;
-  const completed = async (next: typeof syncNow): Promise<ExitCode> => {
-    const sifted = accepted ?? (await accept(judged, flags, settings, io));
-    const work = sifted === undefined ? undefined : await workFrom(await sources(), sifted, from, settings, io);
-    if (work === undefined) return ExitCode.inputRejected;
-    const code = await next(flags, settings, work, machine, io);
-    return code === ExitCode.done && work.sifted.skipped.length > 0 ? ExitCode.inputRejected : code;
-  };
-  // What was accepted and given out is read and recorded under one lock: two runs at once would undo one another's.
-  return isSet(flags, "dryRun") ? completed(dryRun) : exclusively(settings, machine, () => completed(syncNow));
-}
-
-/** What there is to sync. */
-interface Work {
-  readonly sifted: Sifted;
-  readonly completed: Completed;
-  readonly sources: Sources;
-  /** What makes the next run quick, where that is possible. */
-  readonly made: () => Made | undefined;
-}
-
-/** Completes the input; undefined if it is rejected. */
-async function workFrom(
-  sources: Sources,
-  sifted: Sifted,
-  from: RulesOrigin | undefined,
-  settings: Settings,
-  io: Io,
-): Promise<Work | undefined> {
-  const completed = await completeInput(sifted.input, settings, extentOf(sifted), io);
-  if (completed === undefined) return undefined;
-  let made: Made | undefined;
-  const madeFrom = () => {
-    if (from === undefined || sifted.skipped.length > 0) return undefined;
-    made ??= { origin: from, inputHash: sources.hash, index: indexFor(sources, sifted.input, completed) };
-    return made;
-  };
-  return { sifted, completed, sources, made: madeFrom };
+  const { syncInput } = await import("./syncInput.ts");
+  return syncInput(flags, settings, await sources(), from, machine, io);
 }
 
 /** What the rules are made from, where a stamp can tell whether they are still there. */
@@ -102,237 +39,4 @@ async function quickOrigin(
   if (settings.backend !== "nftables" || settings.verify || isSet(flags, "dryRun")) return undefined;
   const judgement = { strict: isSet(flags, "strict"), skipInvalid: isSet(flags, "skipInvalid") };
   return originOf(listFlag(flags, "file"), settings, machine, io.version, judgement);
-}
-
-/** The short way, where few endpoints changed since the last run; undefined if the long way has to be gone. */
-async function syncFew(
-  flags: Flags,
-  settings: Settings,
-  sources: Sources,
-  from: RulesOrigin,
-  machine: Machine,
-  io: Io,
-): Promise<ExitCode | undefined> {
-  if (!(await mayBeFew(from, settings))) return undefined;
-  return exclusively(settings, machine, async () => {
-    const node = await openNode(settings, machine);
-    const few = await planFewChanges(sources, from, settings, node);
-    if (few === undefined) return undefined;
-    const { plans, decisions, input } = few;
-    const unsaved = unsavedIn(settings, io);
-    const note = async (isQuick: boolean) => {
-      if (isQuick) await save(() => noteFewChanges(few, sources, from, settings), unsaved);
-    };
-    if (decisions.length === 0) {
-      await note(true);
-      return asItWas(flags, settings, io);
-    }
-    const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
-    return uninterrupted(io, async () => {
-      const result = await carryOut(plans, backendOf(settings), node.kernel, { unsaved });
-      // The long way asks the kernel what it holds, and can say more about the reason.
-      if (result.kind === "refused") return undefined;
-      const standing = { result, plans, decisions, input, inputHash: undefined, rest, note, unsaved };
-      return settleDown(flags, settings, standing, node, machine, io);
-    });
-  });
-}
-
-function asItWas(flags: Flags, { backend }: Settings, io: Io): ExitCode {
-  if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson({ kind: "unchanged" })));
-  else if (io.errorIsTTY || isSet(flags, "verbose")) io.note(`in sync: as the last run left it (${backend})\n`);
-  return ExitCode.done;
-}
-
-async function dryRun(
-  flags: Flags,
-  settings: Settings,
-  { sifted, completed }: Work,
-  machine: Machine,
-  io: Io,
-): Promise<ExitCode> {
-  const { plans } = await planFor(completed.input, settings, await openNode(settings, machine), io);
-  mustKnowWhatStays(sifted, plans);
-  const { rules, leftovers } = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
-  showPlans(plans, textFlag(flags, "output") ?? "human", io);
-  for (const { backend } of rules) io.note(`the ${backend} rules of before would be removed\n`);
-  for (const { name } of leftovers) io.note(`${name} would be removed\n`);
-  io.note(`dry run: ${scopeText(plans, settings)}, nothing was changed\n`);
-  return ExitCode.done;
-}
-
-async function syncNow(flags: Flags, settings: Settings, work: Work, machine: Machine, io: Io): Promise<ExitCode> {
-  const { sifted, completed } = work;
-  const node = await openNode(settings, machine);
-  const planned = await planFor(completed.input, settings, node, io);
-  mustKnowWhatStays(sifted, planned.plans);
-  const rest = await restOfOthers(planned.plans, settings, machine, isSet(flags, "replaceKubeProxy"));
-  return uninterrupted(io, () => bringAbout(flags, settings, work, { ...planned, rest }, node, machine, io));
-}
-
-/** From here on something is changed. */
-async function bringAbout(
-  flags: Flags,
-  settings: Settings,
-  { sifted, completed, sources, made }: Work,
-  planned: Planned & { readonly rest: Rest },
-  node: ThisNode,
-  machine: Machine,
-  io: Io,
-): Promise<ExitCode> {
-  const { decisions, rest } = planned;
-  let { plans } = planned;
-  const { input } = completed;
-  // Before the rules: an address that was used once must be known to later runs.
-  await noteAllocations(completed.allocations, settings.stateDir);
-  // The index takes a while, and the tool longer.
-  const meanwhile = plans.some(({ verify }) => verify) ? undefined : () => void made();
-  const unsaved = unsavedIn(settings, io);
-  let result = await carryOut(plans, backendOf(settings), node.kernel, { meanwhile, unsaved });
-  if (result.kind === "refused" && plans.some(({ isRecorded }) => isRecorded)) {
-    // Somebody may have changed what the record says; what the kernel holds is asked then, and counts.
-    plans = await planAgain(decisions, settings, node);
-    result = await carryOut(plans, backendOf(settings), node.kernel, { unsaved });
-  }
-  if (result.kind === "refused") {
-    if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(result)));
-    reportRefusal(result, input, io);
-    return ExitCode.kernelRefused;
-  }
-  const changed = result.kind === "applied";
-  const accepted = { manifests: sifted.input.manifests, hash: sources.hash };
-  const note = async (isQuick: boolean) => {
-    await save(() => noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed }), unsaved);
-    await save(() => noteAsLeft(isQuick ? made : () => undefined, plans, settings), unsaved);
-  };
-  const standing = { result, plans, decisions, input, inputHash: sources.hash, rest, note, unsaved };
-  return settleDown(flags, settings, standing, node, machine, io);
-}
-
-/** Rules that stand, and what is left to do about them. */
-interface Standing {
-  readonly result: Exclude<ApplyResult, { kind: "refused" }>;
-  readonly plans: readonly FamilyPlan[];
-  readonly decisions: readonly Decision[];
-  readonly input: Input;
-  /** Of the whole input; undefined where only what changed was read. */
-  readonly inputHash: string | undefined;
-  readonly rest: Rest;
-  /** Leaves what the next run should know, and whether it may be a quick one. */
-  readonly note: (isQuick: boolean) => Promise<void>;
-  readonly unsaved: Unsaved;
-}
-
-/** Says once that something could not be left to later runs. */
-function unsavedIn({ stateDir }: Settings, io: Io): Unsaved {
-  let isSaid = false;
-  return (reason) => {
-    if (!isSaid)
-      io.note(`note: later runs will know less of this one, since ${stateDir} cannot be written: ${reason}\n`);
-    isSaid = true;
-  };
-}
-
-/** The result comes last, also where something is left undone: whoever reads it may act on it at once. */
-async function settleDown(
-  flags: Flags,
-  settings: Settings,
-  standing: Standing,
-  node: ThisNode,
-  machine: Machine,
-  io: Io,
-): Promise<ExitCode> {
-  try {
-    return await tidyUp(flags, settings, standing, node, machine, io);
-  } finally {
-    if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(standing.result)));
-  }
-}
-
-async function tidyUp(
-  flags: Flags,
-  settings: Settings,
-  { result, plans, decisions, input, inputHash, rest, note, unsaved }: Standing,
-  node: ThisNode,
-  machine: Machine,
-  io: Io,
-): Promise<ExitCode> {
-  const isQuiet = result.kind === "unchanged" && inputHash !== undefined;
-  const areEnded = isQuiet && (await areFlowsEnded(settings.stateDir, inputHash));
-  const flows = areEnded ? NO_FLOWS : await endStaleFlows(plans, decisions, node.kernel);
-  noteFlows(flows, io);
-  // After the rules, since they are what keeps others from reaching 127.0.0.1.
-  if (needsRouteLocalnet(plans, input, settings, node) && (await enableRouteLocalnet(settings.stateDir, unsaved))) {
-    io.note("set net.ipv4.conf.all.route_localnet = 1, for NodePorts on 127.0.0.1\n");
-  }
-  if (!(await isRidOfOthers(rest, settings, machine, io))) return ExitCode.kernelRefused;
-  if (settings.backend === "nftables" && (await restoreRouteLocalnet(settings.stateDir, unsaved))) {
-    io.note("set net.ipv4.conf.all.route_localnet = 0: nftables needs it for nothing\n");
-  }
-  const isDone = flows.failures.length === 0;
-  await save(() => noteFlowsEnded(settings.stateDir, isDone ? inputHash : undefined), unsaved);
-  await note(isDone);
-  if (result.kind === "applied" && isSet(flags, "verbose")) {
-    io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
-  }
-  if (result.kind === "applied") io.note(`synced ${scopeText(plans, settings)}: ${countsText(result.changes)}\n`);
-  else if (io.errorIsTTY || isSet(flags, "verbose")) io.note(`in sync: ${scopeText(plans, settings)}\n`);
-  return ExitCode.done;
-}
-
-/** Removes it after the new rules stand, so that no connection is lost; tells what it was. */
-async function isRidOfOthers(rest: Rest, settings: Settings, machine: Machine, io: Io): Promise<boolean> {
-  const removed = await removeRest(rest, settings, machine);
-  if (removed.kind === "refused") {
-    reportRefusal(
-      removed,
-      undefined,
-      io,
-      "the new rules stand; those of before, which are named here, act beside them",
-    );
-    return false;
-  }
-  for (const { backend } of rest.rules) io.note(`removed the ${backend} rules of before\n`);
-  for (const { name } of rest.leftovers) io.note(`removed ${name}\n`);
-  return true;
-}
-
-const NO_FLOWS: FlowCleanup = { deleted: 0, failures: [] };
-
-function noteFlows({ deleted, failures }: FlowCleanup, io: Io): void {
-  if (deleted > 0) io.note(`ended ${count(deleted, "UDP flow")} to endpoints that are gone\n`);
-  for (const reason of failures)
-    io.error(`warning: UDP flows to endpoints that are gone may be left: ${oneLine(reason)}\n`);
-}
-
-function resultJson(result: ApplyResult): object {
-  switch (result.kind) {
-    case "unchanged":
-      return { result: result.kind, ...changesJson([]) };
-    case "applied":
-      return { result: result.kind, ...changesJson(result.changes) };
-    case "refused": {
-      const { kind, reason, origin, rolledBack } = result;
-      const servicePort = origin === undefined ? undefined : servicePortText(origin.servicePort);
-      return { result: kind, reason, servicePort, source: origin?.source, rolledBack };
-    }
-  }
-}
-
-export function reportRefusal(
-  { reason, origin, rolledBack }: Extract<ApplyResult, { kind: "refused" }>,
-  input: Input | undefined,
-  io: Io,
-  consequence?: string,
-): void {
-  const cause = origin === undefined ? "" : ` because of Service ${causeText(origin, input)}`;
-  const state = rolledBack
-    ? "the rules are as they were before; the message of the tool says what it did not take"
-    : "the rules are neither old nor new: mend the cause and run `svctables sync` again, or run `svctables cleanup`";
-  io.error(failureText(`the kernel refused the rules${cause}: ${reason}`, consequence ?? state, styleFor(io.color)));
-}
-
-function causeText({ source, servicePort }: Origin, input: Input | undefined): string {
-  const line = source.line ?? input?.locate(source)?.line;
-  return `${servicePortText(servicePort)} (${placeOf(line === undefined ? source : { ...source, line })})`;
 }

@@ -64,8 +64,6 @@ function isNamedJson(name: string): boolean {
   return /\.json$/i.test(name);
 }
 
-export { glanceAt } from "./load/files.ts";
-
 /** Reads manifests from files, directories and standard input into documents: `loadSources` of `readSources`. */
 export async function load(inputs: readonly string[], options: LoadOptions = {}): Promise<Loaded> {
   return loadSources(await readSources(inputs, options.stdin), options.maxAliases);

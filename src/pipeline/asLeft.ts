@@ -5,7 +5,7 @@ import { writeIndex } from "../apply/itemIndex.ts";
 import { readState, writeState } from "../apply/state.ts";
 import { nftables } from "../backends/nftables/index.ts";
 import type { ItemIndex } from "../input/items.ts";
-import { glanceAt } from "../input/load.ts";
+import { glanceAt } from "../input/load/files.ts";
 import type { FamilyPlan } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Family, Runner } from "../types.ts";

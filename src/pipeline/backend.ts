@@ -3,7 +3,6 @@ import { nftables } from "../backends/nftables/index.ts";
 import { compile } from "../compile.ts";
 import { SERVICE_NAME } from "../labels.ts";
 import { resolve } from "../resolve/servicePorts.ts";
-import type { Settings } from "../settings/settings.ts";
 import type { BackendName, Manifest, NodeFacts, RenderOptions, Runner, Source } from "../types.ts";
 import { type Machine, NFT, nftObstacle } from "./node.ts";
 
@@ -19,11 +18,6 @@ export async function chooseBackend(machine: Machine): Promise<Choice> {
   const obstacle = (await nftObstacle(run)) ?? (await kernelObstacle(run));
   if (obstacle === undefined) return { backend: "nftables", why: "this node's nft and kernel load its rules" };
   return { backend: "iptables", why: `nftables cannot be used: ${obstacle}` };
-}
-
-/** The same settings with a backend of their own. */
-export function withBackend(settings: Settings, backend: BackendName): Settings {
-  return { ...settings, backend };
 }
 
 async function kernelObstacle(run: Runner): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import type { Change, Diagnostic, Line, Source } from "../types.ts";
+import type { ApplyResult, Change, Diagnostic, Line, Source } from "../types.ts";
 import { countChanges, kindOf, servicePortText } from "./changes.ts";
 import { harmlessJson } from "./style.ts";
 
@@ -17,6 +17,21 @@ function sourceJson({ file, document, item, path, line, column }: Source): objec
 
 export function changesJson(changes: readonly Change[]): object {
   return { inSync: changes.length === 0, counts: countChanges(changes), changes: changes.map(changeJson) };
+}
+
+/** What `sync` brought about. */
+export function resultJson(result: ApplyResult): object {
+  switch (result.kind) {
+    case "unchanged":
+      return { result: result.kind, ...changesJson([]) };
+    case "applied":
+      return { result: result.kind, ...changesJson(result.changes) };
+    case "refused": {
+      const { kind, reason, origin, rolledBack } = result;
+      const servicePort = origin === undefined ? undefined : servicePortText(origin.servicePort);
+      return { result: kind, reason, servicePort, source: origin?.source, rolledBack };
+    }
+  }
 }
 
 function changeJson({ family, table, name, before, after, removed, added }: Change): unknown {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { settingsHere } from "../../../src/commands/diff.ts";
+import { settingsHere } from "../../../src/commands/flags.ts";
 import type { Io } from "../../../src/commands/io.ts";
 
 const home = mkdtempSync(join(tmpdir(), "svctables-settings-"));

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { glanceAt, type LoadOptions, load, readSources } from "../../../src/input/load.ts";
+import { glanceAt } from "../../../src/input/load/files.ts";
+import { type LoadOptions, load, readSources } from "../../../src/input/load.ts";
 import { validate } from "../../../src/input/validate.ts";
 
 const read = (text: string | Uint8Array, options: LoadOptions = {}) =>
