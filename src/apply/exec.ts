@@ -128,7 +128,8 @@ export function createLocker(searchPath: string): Locker {
     }
     await file.close();
     if (result.exitCode === undefined) throw notStarted({ program: "flock", args }, result);
-    return result.exitCode === CONFLICT ? { kind: "busy" } : { kind: "failed", reason: result.stderr.trim() };
+    if (result.exitCode === CONFLICT) return { kind: "busy" };
+    return { kind: "failed", reason: result.stderr.trim() || `flock: exit code ${result.exitCode} without a message` };
   };
 }
 

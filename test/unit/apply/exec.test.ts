@@ -105,6 +105,13 @@ describe("lock", () => {
     await (await second)();
   });
 
+  it("tells why it cannot be taken, also where flock says nothing", async () => {
+    await writeFile(join(directory, "flock"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    await expect(lock(createLocker(directory), options("a"))).rejects.toMatchObject({
+      message: expect.stringMatching(/^cannot lock .*\/a\/lock: flock: exit code 1 without a message$/),
+    });
+  });
+
   it("is free again when its holder was killed", async () => {
     const exec = new URL("../../../src/apply/exec.ts", import.meta.url).href;
     const locks = new URL("../../../src/apply/lock.ts", import.meta.url).href;
