@@ -1,4 +1,12 @@
-import { apply, type FamilyPlan, isRefusal, readKernel, readStamp, type Surroundings } from "./apply/apply.ts";
+import {
+  apply,
+  type FamilyPlan,
+  isRefusal,
+  isUnsupported,
+  readKernel,
+  readStamp,
+  type Surroundings,
+} from "./apply/apply.ts";
 import { readTableRecord, writePatches, writeTableRecord } from "./apply/record.ts";
 import { save, type Unsaved } from "./apply/stateFile.ts";
 import { backends } from "./backends/index.ts";
@@ -195,7 +203,7 @@ export async function plan(wishes: readonly Wish[], backend: Backend, kernel: Ke
     const recorded = await recordedTables(commands, family, backend, kernel);
     const held = recorded ?? (await readKernel(commands, family, { run: kernel.run, backend }));
     if (isRefusal(held)) {
-      if (optional) continue;
+      if (optional && isUnsupported(held)) continue;
       throw new UserError(`cannot read the ${family} rules: ${held.reason}`, "leave the family out with --ip-family");
     }
     if (optional && wanted.length > 0 && !held.some(holdsChains)) continue;

@@ -113,6 +113,13 @@ export async function readStamp(
   return exitCode === 0 ? backend.stamp?.(backend.read(stdout, family)) : undefined;
 }
 
+/** What the tools say where the kernel has no such family, or nothing for them at all; then it holds nothing, either. */
+const UNSUPPORTED = /not supported|not implemented|not exist|insmod|generation id: Invalid argument/;
+
+export function isUnsupported({ reason }: Refusal): boolean {
+  return UNSUPPORTED.test(reason);
+}
+
 export function isRefusal(reading: readonly Table[] | Refusal): reading is Refusal {
   return "reason" in reading;
 }

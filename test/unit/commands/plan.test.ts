@@ -66,6 +66,19 @@ describe("the families that count", () => {
     expect(await families(IPV4)).toEqual(["ipv4 changes"]);
   });
 
+  it.each(["", "Could not fetch rule set generation id: No buffer space available"])(
+    "one without Services is not passed over where its rules may only be out of sight: %j",
+    async (stderr) => {
+      await sync([...IPV4, ...IPV6]);
+      node.fault = ({ program, args }) =>
+        program === "ip6tables-nft-save" && args.includes("nat") ? refusal(stderr) : undefined;
+      await expect(families(IPV4)).rejects.toMatchObject({
+        message: expect.stringMatching(/^cannot read the ipv6 rules: ip6tables-nft-save: /),
+        exitCode: 2,
+      });
+    },
+  );
+
   it("one with Services must be readable, and so must one that the user wants", async () => {
     node.fault = ({ program }) => (program.startsWith("ip6tables") ? refusal("Table does not exist") : undefined);
     const message = "cannot read the ipv6 rules: ip6tables-nft-save: Table does not exist";
