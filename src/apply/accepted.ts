@@ -1,5 +1,6 @@
-import { open, readFile, rm } from "node:fs/promises";
+import { access, open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isSystemError } from "../errors.ts";
 import type { Manifest } from "../types.ts";
 import { digestOf, replaceFile } from "./stateFile.ts";
 
@@ -17,6 +18,8 @@ export interface Accepted {
 
 const FILE = "accepted.json";
 const CHANGES_FILE = "accepted.changes.json";
+/** Stands from before a change of the rules until it is recorded what they were made from. */
+const UNSETTLED_FILE = "accepted.unsettled";
 const VERSION = "3";
 /** Objects that may be recorded as altered; then all is written anew. */
 const MOST_CHANGES = 1_000;
@@ -35,8 +38,8 @@ interface Head {
 /** The record; undefined when there is none, or it is not as it was written. */
 export async function readAccepted(stateDir: string): Promise<Accepted | undefined> {
   const whole = await readPart(join(stateDir, FILE));
-  if (whole === undefined) return undefined;
   const head = await headOf(join(stateDir, CHANGES_FILE));
+  if (whole === undefined || head === "damaged") return undefined;
   if (head?.of !== whole.head.digest) return { hash: whole.head.hash, manifests: whole.manifests };
   const changes = await readPart(join(stateDir, CHANGES_FILE));
   if (changes === undefined) return undefined;
@@ -47,8 +50,9 @@ export async function readAccepted(stateDir: string): Promise<Accepted | undefin
 export async function isRecorded(stateDir: string, hash: string): Promise<boolean> {
   const whole = await headOf(join(stateDir, FILE));
   const changes = await headOf(join(stateDir, CHANGES_FILE));
-  const last = changes !== undefined && changes.of === whole?.digest ? changes : whole;
-  return last?.hash === hash;
+  if (whole === undefined || whole === "damaged" || changes === "damaged") return false;
+  const last = changes?.of === whole.digest ? changes : whole;
+  return last.hash === hash;
 }
 
 /** @throws the system's error when the directory cannot be written; then no record is left, rather than an old one */
@@ -56,19 +60,24 @@ export async function writeAccepted(stateDir: string, { hash, manifests }: Accep
   // First, since they might fit the new record, too, and were made for the old one.
   await rm(join(stateDir, CHANGES_FILE), { force: true });
   await writePart(stateDir, FILE, { hash, of: null }, manifests);
+  await settle(stateDir);
 }
 
 /** Puts these in the place of objects of the same kind and name; where there is no record, none is made. */
 export async function replaceAccepted(stateDir: string, hash: string, manifests: readonly Manifest[]): Promise<void> {
   const whole = await headOf(join(stateDir, FILE));
-  if (whole === undefined) return;
-  const isContinued = (await headOf(join(stateDir, CHANGES_FILE)))?.of === whole.digest;
+  if (whole === undefined || whole === "damaged") return;
+  const head = await headOf(join(stateDir, CHANGES_FILE));
+  const isContinued = head === "damaged" || head?.of === whole.digest;
   const before = isContinued ? await readPart(join(stateDir, CHANGES_FILE)) : undefined;
   // What damaged changes said is lost, and with it what was accepted.
   if (isContinued && before === undefined) return forgetAccepted(stateDir);
   const names = new Set(manifests.map(nameOf));
   const changes = [...(before?.manifests ?? []).filter((one) => !names.has(nameOf(one))), ...manifests];
-  if (changes.length <= MOST_CHANGES) return writePart(stateDir, CHANGES_FILE, { hash, of: whole.digest }, changes);
+  if (changes.length <= MOST_CHANGES) {
+    await writePart(stateDir, CHANGES_FILE, { hash, of: whole.digest }, changes);
+    return settle(stateDir);
+  }
   const all = await readAccepted(stateDir);
   if (all !== undefined) await writeAccepted(stateDir, { hash, manifests: replaced(all.manifests, manifests) });
 }
@@ -76,6 +85,36 @@ export async function replaceAccepted(stateDir: string, hash: string, manifests:
 export async function forgetAccepted(stateDir: string): Promise<void> {
   await rm(join(stateDir, CHANGES_FILE), { force: true });
   await rm(join(stateDir, FILE), { force: true });
+  await settle(stateDir);
+}
+
+// ── Between a change and its record ──────────────────────────────────────────────────────────────
+
+/**
+ * Marks the record as perhaps older than the rules; where that cannot be written, the record goes.
+ * @returns whether it was not marked before
+ */
+export async function unsettle(stateDir: string): Promise<boolean> {
+  try {
+    await writeFile(join(stateDir, UNSETTLED_FILE), "", { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (isSystemError(error) && error.code === "EEXIST") return false;
+    await forgetAccepted(stateDir);
+    return true;
+  }
+}
+
+export async function settle(stateDir: string): Promise<void> {
+  await rm(join(stateDir, UNSETTLED_FILE), { force: true });
+}
+
+/** Whether the rules may be others than those of the record. */
+export async function isUnsettled(stateDir: string): Promise<boolean> {
+  return access(join(stateDir, UNSETTLED_FILE)).then(
+    () => true,
+    () => false,
+  );
 }
 
 function nameOf({ kind, metadata }: Manifest): string {
@@ -89,17 +128,18 @@ function replaced(manifests: readonly Manifest[], changes: readonly Manifest[]):
 
 // ── One file ─────────────────────────────────────────────────────────────────────────────────────
 
-async function headOf(file: string): Promise<Head | undefined> {
+/** Undefined where there is no such file. */
+async function headOf(file: string): Promise<Head | "damaged" | undefined> {
   try {
     const opened = await open(file, "r");
     try {
       const { buffer, bytesRead } = await opened.read(Buffer.alloc(LONGEST_HEAD), 0, LONGEST_HEAD, 0);
-      return headIn(buffer.toString("utf8", 0, bytesRead));
+      return headIn(buffer.toString("utf8", 0, bytesRead)) ?? "damaged";
     } finally {
       await opened.close();
     }
-  } catch {
-    return undefined;
+  } catch (error) {
+    return isSystemError(error) && error.code === "ENOENT" ? undefined : "damaged";
   }
 }
 

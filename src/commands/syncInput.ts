@@ -1,9 +1,9 @@
 import { ExitCode } from "../errors.ts";
 import { type Made, noteAsLeft, type RulesOrigin } from "../pipeline/asLeft.ts";
 import { type Rest, removeRest, restOfOthers } from "../pipeline/cleanup.ts";
-import { indexFor, mayBeFew, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
+import { indexFor, mayBeFew, noteFewAccepted, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
 import { exclusively, type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
-import { mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
+import { changing, mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
 import { areFlowsEnded, endStaleFlows, type FlowCleanup, noteFlowsEnded } from "../pipeline/staleFlows.ts";
 import { type Completed, noteAllocations } from "../pipeline/standalone.ts";
 import {
@@ -102,19 +102,23 @@ async function syncFew(
     if (few === undefined) return undefined;
     const { plans, decisions, input } = few;
     const unsaved = unsavedIn(settings, io);
+    const noteAccepted = () => save(() => noteFewAccepted(few, sources, settings), unsaved);
     const note = async (isQuick: boolean) => {
       if (isQuick) await save(() => noteFewChanges(few, sources, from, settings), unsaved);
     };
     if (decisions.length === 0) {
+      await noteAccepted();
       await note(true);
       noteAsItWas(flags, settings, io);
       return ExitCode.done;
     }
     const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
     return uninterrupted(io, async () => {
-      const result = await carryOut(plans, backendOf(settings), node.kernel, { unsaved });
+      const carry = () => carryOut(plans, backendOf(settings), node.kernel, { unsaved });
+      const result = await changing(plans, settings, carry);
       // The long way asks the kernel what it holds, and can say more about the reason.
       if (result.kind === "refused") return undefined;
+      await noteAccepted();
       const standing = { result, plans, decisions, input, inputHash: undefined, rest, note, unsaved };
       return settleDown(flags, settings, standing, node, machine, io);
     });
@@ -165,11 +169,13 @@ async function bringAbout(
   // The index takes a while, and the tool longer.
   const meanwhile = plans.some(({ verify }) => verify) ? undefined : () => void made();
   const unsaved = unsavedIn(settings, io);
-  let result = await carryOut(plans, backendOf(settings), node.kernel, { meanwhile, unsaved });
+  const aside = { meanwhile, unsaved };
+  const carry = () => changing(plans, settings, () => carryOut(plans, backendOf(settings), node.kernel, aside));
+  let result = await carry();
   if (result.kind === "refused" && plans.some(({ isRecorded }) => isRecorded)) {
     // Somebody may have changed what the record says; what the kernel holds is asked then, and counts.
     plans = await planAgain(decisions, settings, node);
-    result = await carryOut(plans, backendOf(settings), node.kernel, { unsaved });
+    result = await carry();
   }
   if (result.kind === "refused") {
     if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(result)));
@@ -178,10 +184,9 @@ async function bringAbout(
   }
   const changed = result.kind === "applied";
   const accepted = { manifests: sifted.input.manifests, hash: sources.hash };
-  const note = async (isQuick: boolean) => {
-    await save(() => noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed }), unsaved);
-    await save(() => noteAsLeft(isQuick ? made : () => undefined, plans, settings), unsaved);
-  };
+  // At once: it holds however the rest ends, and an older one would put Services back that are to stay as they are.
+  await save(() => noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed }), unsaved);
+  const note = (isQuick: boolean) => save(() => noteAsLeft(isQuick ? made : () => undefined, plans, settings), unsaved);
   const standing = { result, plans, decisions, input, inputHash: sources.hash, rest, note, unsaved };
   return settleDown(flags, settings, standing, node, machine, io);
 }
@@ -195,7 +200,7 @@ interface Standing {
   /** Of the whole input; undefined where only what changed was read. */
   readonly inputHash: string | undefined;
   readonly rest: Rest;
-  /** Leaves what the next run should know, and whether it may be a quick one. */
+  /** Leaves what the next run should know to be quick, if it may be. */
   readonly note: (isQuick: boolean) => Promise<void>;
   readonly unsaved: Unsaved;
 }

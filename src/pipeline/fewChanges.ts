@@ -86,19 +86,25 @@ export async function planFewChanges(
   return { input, accepted: judged.manifests, decisions, plans, index: part.index, left };
 }
 
-/** Leaves what the next run should know. */
+/** Continues the record of what was accepted, where there is one. */
+export async function noteFewAccepted(
+  { accepted, left }: FewChanges,
+  { hash }: Sources,
+  { stateDir }: Settings,
+): Promise<void> {
+  if (await isRecorded(stateDir, left.inputHash)) await replaceAccepted(stateDir, hash, accepted);
+}
+
+/** Leaves what makes the next run quick. */
 export async function noteFewChanges(
-  { accepted, index, left, plans }: FewChanges,
-  sources: Sources,
+  { index, left, plans }: FewChanges,
+  { hash }: Sources,
   origin: RulesOrigin,
   settings: Settings,
 ): Promise<void> {
-  const { stateDir } = settings;
-  const isAccepted = await isRecorded(stateDir, left.inputHash);
-  // Only that record is asked for by the hash of the whole input.
-  const inputHash = isAccepted ? sources.hash : "";
+  // Only the record of what was accepted is asked for by the hash of the whole input.
+  const inputHash = (await isRecorded(settings.stateDir, hash)) ? hash : "";
   const made = { origin, inputHash, index, otherStamps: left.stamps };
-  if (isAccepted) await replaceAccepted(stateDir, inputHash, accepted);
   await noteAsLeft(() => made, plans, settings);
 }
 

@@ -1,10 +1,19 @@
-import { type Accepted, forgetAccepted, isRecorded, readAccepted, writeAccepted } from "../apply/accepted.ts";
+import {
+  type Accepted,
+  forgetAccepted,
+  isRecorded,
+  isUnsettled,
+  readAccepted,
+  settle,
+  unsettle,
+  writeAccepted,
+} from "../apply/accepted.ts";
 import { ExitCode, UserError } from "../errors.ts";
 import { type Clash, clashesWith } from "../input/claims.ts";
 import { SERVICE_NAME, servedServiceOf } from "../labels.ts";
 import { type FamilyPlan, type Input, validateOptions } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Diagnostic, Document, Manifest, ServiceManifest, Source } from "../types.ts";
+import type { ApplyResult, Diagnostic, Document, Manifest, Origin, ServiceManifest, Source } from "../types.ts";
 import { complete } from "./standalone.ts";
 
 export { forgetAccepted } from "../apply/accepted.ts";
@@ -16,6 +25,8 @@ export interface Sifted {
   readonly skipped: readonly string[];
   /** Whether it is known what was accepted before; without errors nobody asks. */
   readonly recorded: boolean;
+  /** Whether the last run may have changed the rules without recording from what. */
+  readonly unsettled: boolean;
   /** Why Services are left as they were that have no error in themselves. */
   readonly clashes: readonly Diagnostic[];
 }
@@ -32,7 +43,7 @@ export async function sift(
   errors: readonly Diagnostic[],
   settings: Settings,
 ): Promise<Sifted | undefined> {
-  if (errors.length === 0) return { input, skipped: [], recorded: true, clashes: [] };
+  if (errors.length === 0) return { input, skipped: [], recorded: true, unsettled: false, clashes: [] };
   const skipped = servicesOf(errors, input, settings);
   if (skipped === undefined) return undefined;
   const before = await readAccepted(settings.stateDir);
@@ -46,6 +57,7 @@ export async function sift(
         input: { ...input, manifests },
         skipped: [...skipped].sort(),
         recorded: before !== undefined,
+        unsettled: await isUnsettled(settings.stateDir),
         clashes: input.positioned(clashes),
       };
     }
@@ -149,16 +161,45 @@ function fieldOf(value: unknown, name: string): unknown {
 }
 
 /**
- * Without a record of what was accepted, the rules of a skipped Service would go.
+ * Without a record of what was accepted, the rules of a skipped Service would go, and with one that is older than the
+ * rules they would become what they were before.
  * @throws UserError if there are rules, and it is not known which of them are to stay
  */
-export function mustKnowWhatStays({ skipped, recorded }: Sifted, plans: readonly FamilyPlan[]): void {
-  if (skipped.length === 0 || recorded || plans.every(({ held }) => held.every(({ objects }) => objects.size === 0)))
-    return;
+export function mustKnowWhatStays(sifted: Sifted, plans: readonly FamilyPlan[]): void {
+  const { skipped, recorded, unsettled } = sifted;
+  if (skipped.length === 0 || (recorded && !(unsettled && plans.some((plan) => isChanged(skipped, plan))))) return;
+  if (plans.every(({ held }) => held.every(({ objects }) => objects.size === 0))) return;
   throw new UserError(
     "what was accepted before is not recorded, so the rules of the invalid Services cannot be kept",
     "mend the input and sync once with --skip-invalid, which records what it accepted however much that is",
   );
+}
+
+/** Whether any of these Services would get a rule that the kernel does not hold. */
+function isChanged(services: readonly string[], { changes }: FamilyPlan): boolean {
+  return changes.some(({ added }) =>
+    added.some(({ origin }) => origin !== undefined && services.includes(serviceOfOrigin(origin))),
+  );
+}
+
+function serviceOfOrigin({ servicePort }: Origin): string {
+  return `${servicePort.namespace}/${servicePort.name}`;
+}
+
+/**
+ * Carries out what changes the rules. Killed before it is recorded what they were made from, it leaves a record that is
+ * not believed of Services whose rules are others.
+ */
+export async function changing(
+  plans: readonly FamilyPlan[],
+  { stateDir }: Settings,
+  work: () => Promise<ApplyResult>,
+): Promise<ApplyResult> {
+  if (plans.every(({ changes }) => changes.length === 0)) return work();
+  const isOurs = await unsettle(stateDir);
+  const result = await work();
+  if (isOurs && result.kind === "refused" && result.rolledBack) await settle(stateDir);
+  return result;
 }
 
 /** Above this many endpoints, recording costs tenths of a second, which only those pay who may skip. */
@@ -170,7 +211,7 @@ export async function noteAccepted(
   { stateDir }: Settings,
   run: { readonly maySkip: boolean; readonly changed: boolean },
 ): Promise<void> {
-  if (!run.changed && (await isRecorded(stateDir, hash))) return;
+  if (!run.changed && (await isRecorded(stateDir, hash))) return settle(stateDir);
   if (run.maySkip || countEndpoints(manifests) <= CHEAP_ENDPOINTS) await writeAccepted(stateDir, { hash, manifests });
   else await forgetAccepted(stateDir);
 }

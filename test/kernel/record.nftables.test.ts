@@ -1,7 +1,7 @@
-import { appendFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { addNamespace, deleteNamespace, inNamespace, uniquePrefix } from "../support/namespaces.ts";
 import { type Program, programAt } from "../support/program.ts";
 import { requireKernel } from "../support/requireKernel.ts";
@@ -183,6 +183,44 @@ describe("a record beside which others wrote, with a state directory of their ow
     expect(nft("list", "chain", "ip", "svctables", "affinity-endpoint-default/sticky/tcp/__10.180.0.1/80")).toContain(
       "offset 3 timeout",
     );
+  });
+});
+
+describe("what was accepted", () => {
+  const namespace = `${uniquePrefix()}-accepted`;
+  const home = mkdtempSync(join(tmpdir(), "svctables-accepted-"));
+  const flags = { "state-dir": join(home, "state"), "skip-invalid": true } as const;
+  /** A cluster with one UDP Service, which has this endpoint and perhaps an impossible port. */
+  const withDns = (endpoint: string, port = 53) => {
+    const { items, ...list } = JSON.parse(cluster());
+    const ports = [{ port, protocol: "UDP" }];
+    const [service, slice] = small("dns", { clusterIP: "172.31.0.10", ports }, 0);
+    const endpoints = [{ addresses: [endpoint] }];
+    return JSON.stringify({ ...list, items: [...items, service, { ...slice, ports, endpoints }] });
+  };
+  let program: Program;
+
+  beforeAll(() => {
+    addNamespace(namespace);
+    program = programAt(namespace, { backend: "nftables", nft: "system" });
+  });
+
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    program.close();
+    rmSync(home, { recursive: true });
+    deleteNamespace(namespace);
+  });
+
+  test("is recorded also where flows could not be ended: a Service that is invalid next stays as it is", async () => {
+    await program.succeed("sync", flags, withDns("10.180.0.1"));
+    writeFileSync(join(home, "conntrack"), "#!/bin/sh\necho 'sorry' >&2; exit 1\n", { mode: 0o755 });
+    vi.stubEnv("PATH", `${home}:${process.env.PATH}`);
+    expect((await program.succeed("sync", flags, withDns("10.180.0.2"))).stderr).toContain("may be left: sorry");
+    expect(await program.run("sync", flags, withDns("10.180.0.2", 99999))).toMatchObject({ exitCode: 3 });
+    const endpoints = inNamespace(namespace, "nft", ["list", "map", "ip", "svctables", "endpoints-udp"]);
+    expect(endpoints).toContain("10.180.0.2");
+    expect(endpoints).not.toContain("10.180.0.1");
   });
 });
 

@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Flags } from "../support/packetCases.ts";
 import { requireKernel } from "../support/requireKernel.ts";
 import { type BareNode, bareNode } from "./bareNode.ts";
@@ -11,6 +14,15 @@ requireKernel();
 const INVALID: ServiceSketch = { ...WEB, clusterIP: "172.30.0.999" };
 /** Comes before web by its name, and in the input. */
 const NEWCOMER: ServiceSketch = { name: "aaa", clusterIP: WEB.clusterIP, endpoints: ["10.180.0.9"] };
+
+/** Stands in front of a tool, and kills us when it has done what it was told. */
+const deadly = (program: string) => `#!/bin/sh
+PATH=\${PATH#*:}
+${program} "$@"
+status=$?
+case "$*" in *--test*) ;; *--noflush*|*"-f -") kill -9 $PPID ;; esac
+exit $status
+`;
 
 describe.each(["iptables", "nftables"] as const)("sync --skip-invalid, backend %s", (backend) => {
   let node: BareNode;
@@ -42,4 +54,27 @@ describe.each(["iptables", "nftables"] as const)("sync --skip-invalid, backend %
       expect(node.everything()).toContain("10.180.0.9");
     },
   );
+
+  test("after a run that was killed, nothing is put back that it changed", async () => {
+    const flags: Flags = { ...node.flags, "skip-invalid": true };
+    const moved = { ...WEB, endpoints: ["10.180.0.8", "10.180.0.9"] };
+    await node.program.succeed("sync", flags, clusterOf([WEB, DNS]));
+    const home = mkdtempSync(join(tmpdir(), "svctables-deadly-"));
+    const program = backend === "iptables" ? "iptables-nft-restore" : "nft";
+    writeFileSync(join(home, program), deadly(program), { mode: 0o755 });
+    vi.stubEnv("PATH", `${home}:${process.env.PATH}`);
+    await node.program.run("sync", flags, clusterOf([moved, DNS]));
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true });
+    const killed = node.everything();
+    expect(killed).toContain("10.180.0.9");
+    const { exitCode, stderr } = await node.program.run("sync", flags, clusterOf([INVALID, DNS]));
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining("is not recorded") });
+    expect(node.everything()).toBe(killed);
+    // What did not change is known all the same.
+    const other = { ...DNS, clusterIP: "172.30.0.999" };
+    expect((await node.program.run("sync", flags, clusterOf([moved, other]))).exitCode).toBe(3);
+    expect((await node.program.run("sync", flags, clusterOf([INVALID, DNS]))).exitCode).toBe(3);
+    expect(node.everything()).toContain("10.180.0.9");
+  });
 });

@@ -73,6 +73,18 @@ describe("what small changes alter", () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
+  test.each(["", "{", "\0\0\0\0"])(
+    "with a damaged first line leaves no record, not even the one before: %j",
+    async (text) => {
+      await replaceAccepted(directory, "two", [MOVED]);
+      await writeFile(join(directory, CHANGES), text);
+      expect(await readAccepted(directory)).toBeUndefined();
+      expect([await isRecorded(directory, "one"), await isRecorded(directory, "two")]).toEqual([false, false]);
+      await replaceAccepted(directory, "three", [A]);
+      expect(await readdir(directory)).toEqual([]);
+    },
+  );
+
   test("becomes part of the whole when it is much", async () => {
     const many = Array.from({ length: 1_001 }, (_, at) => service(`s${at}`, "None"));
     await writeAccepted(directory, { hash: "one", manifests: [...many, B] });

@@ -7,7 +7,13 @@ import { readTableRecord } from "../../../src/apply/record.ts";
 import { nftables } from "../../../src/backends/nftables/index.ts";
 import { diff } from "../../../src/diff.ts";
 import { footprintOf, noteAsLeft, type RulesOrigin } from "../../../src/pipeline/asLeft.ts";
-import { indexFor, mayBeFew, noteFewChanges, planFewChanges } from "../../../src/pipeline/fewChanges.ts";
+import {
+  indexFor,
+  mayBeFew,
+  noteFewAccepted,
+  noteFewChanges,
+  planFewChanges,
+} from "../../../src/pipeline/fewChanges.ts";
 import type { ThisNode } from "../../../src/pipeline/node.ts";
 import { complete } from "../../../src/pipeline/standalone.ts";
 import { carryOut, decide, judge, plan, readSources, type Sources, wishesOf } from "../../../src/pipeline.ts";
@@ -133,6 +139,7 @@ async function shortWay(items: readonly Item[]): Promise<string> {
   if (few === undefined) throw new Error("no short way");
   const result = await carryOut(few.plans, nftables, node.kernel);
   if (result.kind === "refused") throw new Error(result.reason);
+  await noteFewAccepted(few, sources, settings);
   await noteFewChanges(few, sources, origin, settings);
   const { plans } = await planLong(sources);
   expect(plans.flatMap(({ changes }) => changes)).toEqual([]);
