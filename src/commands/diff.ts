@@ -1,5 +1,5 @@
 import { ExitCode, UserError } from "../errors.ts";
-import { restOfOthers } from "../pipeline/cleanup.ts";
+import { type BackendRest, type Rest, restOfOthers } from "../pipeline/cleanup.ts";
 import { type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import { mustKnowWhatStays } from "../pipeline/skip.ts";
 import {
@@ -37,25 +37,26 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   const node = await openNode({ ...settings, verify: true }, machine);
   const { plans } = await planFor(input, settings, node, io);
   mustKnowWhatStays(sifted, plans);
-  showPlans(plans, textFlag(flags, "output") ?? "human", io);
-  const refusal = await refusalOfSync(plans, settings, machine);
-  if (refusal !== undefined) io.note(`note: sync would refuse: ${refusal}\n`);
+  const rest = await restOrRefusal(plans, settings, machine);
+  const isRefusal = typeof rest === "string";
+  const others = isRefusal ? [] : rest.rules;
+  showPlans(plans, others, textFlag(flags, "output") ?? "human", io);
+  if (isRefusal) io.note(`note: sync would refuse: ${rest}\n`);
   else if (needsRouteLocalnet(plans, input, settings, node) && !(await isRouteLocalnetOn())) {
     io.note("note: sync would also set net.ipv4.conf.all.route_localnet = 1\n");
   }
   if (sifted.skipped.length > 0) return ExitCode.inputRejected;
-  return plans.some(({ changes }) => changes.length > 0) ? ExitCode.found : ExitCode.done;
+  return others.length > 0 || plans.some(({ changes }) => changes.length > 0) ? ExitCode.found : ExitCode.done;
 }
 
-/** Why `sync` would change nothing here. */
-async function refusalOfSync(
+/** What `sync` would remove besides, or why it would change nothing here. */
+async function restOrRefusal(
   plans: readonly FamilyPlan[],
   settings: Settings,
   machine: Machine,
-): Promise<string | undefined> {
+): Promise<Rest | string> {
   try {
-    await restOfOthers(plans, settings, machine, false);
-    return undefined;
+    return await restOfOthers(plans, settings, machine, false);
   } catch (error) {
     if (error instanceof UserError) return error.message;
     throw error;
@@ -105,19 +106,23 @@ export function scopeText(plans: readonly FamilyPlan[], settings: Settings): str
   return `${familiesText(plans.map(({ family }) => family))} (${tool})`;
 }
 
-export function showPlans(plans: readonly FamilyPlan[], output: string, io: Io): void {
+/** What differs, and whose rules act beside, which is a difference as well. */
+export function showPlans(plans: readonly FamilyPlan[], others: readonly BackendRest[], output: string, io: Io): void {
   const changes = plans.flatMap((one) => one.changes);
+  const besides = others.map(({ backend }) => `the ${backend} rules of before would be removed\n`).join("");
   switch (output) {
     case "json":
       io.out(jsonText(changesJson(changes)));
+      io.note(besides);
       return;
     case "restore":
       io.out(restoreText(plans));
+      io.note(besides);
       return;
     default:
-      io.out(
-        changes.length === 0 ? "in sync\n" : `${changesText(changes, styleFor(io.color))}\n${countsText(changes)}\n`,
-      );
+      if (changes.length > 0) io.out(`${changesText(changes, styleFor(io.color))}\n${countsText(changes)}\n`);
+      else if (others.length === 0) io.out("in sync\n");
+      io.out(besides);
   }
 }
 

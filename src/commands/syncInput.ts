@@ -135,8 +135,7 @@ async function dryRun(
   const { plans } = await planFor(completed.input, settings, await openNode(settings, machine), io);
   mustKnowWhatStays(sifted, plans);
   const { rules, leftovers } = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
-  showPlans(plans, textFlag(flags, "output") ?? "human", io);
-  for (const { backend } of rules) io.note(`the ${backend} rules of before would be removed\n`);
+  showPlans(plans, rules, textFlag(flags, "output") ?? "human", io);
   for (const { name } of leftovers) io.note(`${name} would be removed\n`);
   io.note(`dry run: ${scopeText(plans, settings)}, nothing was changed\n`);
   return ExitCode.done;

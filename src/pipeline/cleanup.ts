@@ -11,7 +11,7 @@ import { type Machine, NFT } from "./node.ts";
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
 
 /** What one backend has left in the kernel. */
-interface BackendRest {
+export interface BackendRest {
   readonly backend: BackendName;
   /** Families in which the kernel holds something of ours. */
   readonly plans: readonly FamilyPlan[];

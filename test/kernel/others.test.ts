@@ -92,11 +92,28 @@ describe.each(["iptables", "nftables"] as const)("beside others, backend %s", (b
     const other = backend === "iptables" ? "nftables" : "iptables";
     await node.program.succeed("sync", { ...node.flags, backend: other }, CLUSTER);
     const before = node.everything();
-    const { stderr } = await node.program.run("sync", { ...node.flags, "dry-run": true }, CLUSTER);
-    expect(stderr).toContain(`the ${other} rules of before would be removed`);
+    const { stdout } = await node.program.run("sync", { ...node.flags, "dry-run": true }, CLUSTER);
+    expect(stdout).toContain(`the ${other} rules of before would be removed`);
     expect(node.everything()).toBe(before);
     await node.program.succeed("sync", node.flags, CLUSTER);
     expect(node.everything()).not.toMatch(other === "iptables" ? /KUBE-SERVICES/ : /svctables/);
+  });
+
+  test("rules of the other backend that come back, as from a file saved at boot, are a difference", async () => {
+    const other = backend === "iptables" ? "nftables" : "iptables";
+    await node.program.succeed("sync", { ...node.flags, backend: other }, CLUSTER);
+    const saved =
+      other === "iptables" ? node.run("iptables-nft-save", []) : node.run("nft", ["list", "table", "ip", "svctables"]);
+    await node.program.succeed("sync", node.flags, CLUSTER);
+    expect((await node.program.run("diff", node.flags, CLUSTER)).stdout).toBe("in sync");
+    if (other === "iptables") node.run("iptables-nft-restore", [], saved);
+    else node.run("nft", ["-f", "-"], saved);
+
+    const { exitCode, stdout } = await node.program.run("diff", node.flags, CLUSTER);
+    expect(stdout).toBe(`the ${other} rules of before would be removed`);
+    expect(exitCode).toBe(1);
+    await node.program.succeed("sync", node.flags, CLUSTER);
+    expect((await node.program.run("diff", node.flags, CLUSTER)).stdout).toBe("in sync");
   });
 
   test("nor is it a reason to stop where it cannot hold anything of ours", async () => {
