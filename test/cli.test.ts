@@ -292,6 +292,19 @@ describe("compile", () => {
     expect([exitCode, stdout]).toEqual([1, expect.stringContaining("family-not-served")]);
   });
 
+  it("has no use for a record that cannot be read, unless values of it are needed", async () => {
+    mkdirSync(join(home, "closed"));
+    writeFileSync(join(home, "closed", "state.json"), "{");
+    for (const command of ["compile", "dns", "env", "explain --to 10.96.0.10:80"]) {
+      const { exitCode, stderr } = await svctables(words(`${command} -f web.yaml --state-dir closed`));
+      expect([command, exitCode, stderr]).toEqual([command, 0, ""]);
+    }
+    const bare = SERVICE.replace("clusterIP: 10.96.0.10", "type: ClusterIP");
+    const { exitCode, stderr } = await svctables(words("compile -f - --state-dir closed"), bare);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("run as root");
+  });
+
   it("takes a file in which all is commented out for no settings", async () => {
     for (const config of ["empty.yaml", "remarks.yaml"]) {
       expect(await svctables(words(`compile -f web.yaml --node-name n1 --config ${config}`))).toMatchObject({

@@ -63,9 +63,20 @@ export async function completeInput(
   extent: Extent,
   io: Io,
 ): Promise<Completed | undefined> {
-  const completed = await complete(input, settings, extent);
-  const { unusable } = completed;
+  const completed = await completeQuietly(input, settings, extent, io);
+  const unusable = completed?.unusable;
   if (unusable !== undefined) io.error(`warning: what was given out before cannot be read: ${oneLine(unusable)}\n`);
+  return completed;
+}
+
+/** The same where a record that cannot be read is no concern unless something is needed from it. */
+async function completeQuietly(
+  input: Input,
+  settings: Settings,
+  extent: Extent,
+  io: Io,
+): Promise<Completed | undefined> {
+  const completed = await complete(input, settings, extent);
   const errors = ofSeverity(completed.findings, "error");
   if (errors.length > 0) {
     io.error(humanFindings(errors, input, io));
@@ -76,11 +87,14 @@ export async function completeInput(
   return completed;
 }
 
-/** What -f names, judged and completed, for commands that only tell of it; undefined if it is rejected. */
+/**
+ * What -f names, judged and completed, for commands that only tell of it; undefined if it is rejected. Who runs them is
+ * often not root, who alone may read the record.
+ */
 export async function completeInputFrom(flags: Flags, settings: Settings, io: Io): Promise<Input | undefined> {
   const input = await inputFrom(flags, settings, io);
   if ((await accept(input, flags, settings, io)) === undefined) return undefined;
-  return (await completeInput(input, settings, { isWhole: true }, io))?.input;
+  return (await completeQuietly(input, settings, { isWhole: true }, io))?.input;
 }
 
 /** Invalid Services are left out of the input, but not gone. */

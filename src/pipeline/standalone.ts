@@ -111,7 +111,7 @@ export async function complete(
 function cannotKnow(unusable: string): UserError {
   return new UserError(
     `what was given out before cannot be read: ${unusable}`,
-    "mend that file, or remove it: addresses and ports that no manifest names may then become others",
+    "run as root if it is only closed to you; else mend that file, or remove it: addresses and ports that no manifest names may then become others",
   );
 }
 
