@@ -41,6 +41,14 @@ const DISCOVERY_OPTIONS: CommandEntry["settings"] = [
   KERNEL_OPTIONS.filter(({ key }) => key === "stateDir"),
 ];
 
+/** Without a choice, all that is ours goes: no manifest says what is needed. */
+const CLEANUP_OPTIONS: readonly Option[] = [
+  { key: "ipFamily", argument: "FAMILY", description: "ipv4, ipv6 or dual (default: dual)" },
+  { key: "backend", argument: "NAME", description: "whose rules: iptables, nftables or auto (default: auto, both)" },
+  { key: "iptablesVariant", argument: "NAME", description: "nft or legacy (default: both)" },
+  ...KERNEL_OPTIONS.filter(({ key }) => key !== "iptablesVariant"),
+];
+
 const COMMANDS: readonly CommandEntry[] = [
   {
     name: "compile",
@@ -163,9 +171,9 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: "cleanup",
     summary: "remove all rules of ours from this node",
-    settings: [NODE_OPTIONS.filter(({ key }) => key === "ipFamily"), BACKEND_OPTIONS.slice(0, 1), KERNEL_OPTIONS],
+    settings: [CLEANUP_OPTIONS],
     flags: [
-      ["--kube-proxy", "remove what only kube-proxy leaves, too: its canaries and its nft tables"],
+      ["--kube-proxy", "remove the chains of a kube-proxy that is gone, too, with its canaries and its nft tables"],
       ["--dry-run", "print what would be removed, and change nothing"],
     ],
     load: () => import("./commands/cleanup.ts"),
