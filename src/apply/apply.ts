@@ -1,4 +1,4 @@
-import { UnreadableTableError } from "../errors.ts";
+import { UnreadableTableError, UserError } from "../errors.ts";
 import type {
   ApplyResult,
   Backend,
@@ -12,6 +12,7 @@ import type {
   Transaction,
   TransactionStep,
 } from "../types.ts";
+import { messageOf, tellsOfNoSupport } from "./listing.ts";
 import type { TableRecord } from "./record.ts";
 
 /** Everything that is known before the first family is touched. */
@@ -113,11 +114,9 @@ export async function readStamp(
   return exitCode === 0 ? backend.stamp?.(backend.read(stdout, family)) : undefined;
 }
 
-/** What the tools say where the kernel has no such family, or nothing for them at all; then it holds nothing, either. */
-const UNSUPPORTED = /not supported|not implemented|not exist|insmod|generation id: Invalid argument/;
-
+/** Whether the kernel cannot hold anything of the kind, so that there is nothing to read. */
 export function isUnsupported({ reason }: Refusal): boolean {
-  return UNSUPPORTED.test(reason);
+  return tellsOfNoSupport(reason);
 }
 
 export function isRefusal(reading: readonly Table[] | Refusal): reading is Refusal {
@@ -156,12 +155,9 @@ function refusalOf(program: string, result: CommandResult, step: TransactionStep
 
 /** A tool that vanishes or is killed half-way is one more way of not doing what it was told. */
 function refusalOfError(error: unknown): Refusal {
-  return { reason: error instanceof Error ? error.message : String(error), origin: undefined };
-}
-
-function messageOf({ stderr, exitCode }: CommandResult): string {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  return lines.length === 0 ? `exit code ${exitCode} without a message` : lines.slice(0, 5).join("\n  ");
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = error instanceof UserError ? `${message} (${error.hint})` : message;
+  return { reason, origin: undefined };
 }
 
 // ── Write and read back ──────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,5 @@
 import type { Backend, Command, Family, Runner } from "../types.ts";
+import { listed } from "./listing.ts";
 
 /** What kube-proxy leaves behind beside the rules that are the same as ours. */
 export interface Leftover {
@@ -24,13 +25,12 @@ export async function findCanaries(
   const commands = backend.commands(family, flavour);
   const leftovers: Leftover[] = [];
   for (const list of commands.list) {
-    const { exitCode, stdout } = await run(list);
-    if (exitCode !== 0) continue;
-    const chain = IPVS_CHAIN.exec(stdout)?.[1];
+    const listing = await listed(run, list);
+    const chain = IPVS_CHAIN.exec(listing)?.[1];
     if (chain !== undefined) {
       leftovers.push({ name: `${family} chain ${chain} of its IPVS mode`, removal: undefined, ownsChains: true });
     }
-    for (const section of stdout.split(/^\*/m).slice(1)) {
+    for (const section of listing.split(/^\*/m).slice(1)) {
       if (!section.includes(`\n:${CANARY} `)) continue;
       const table = section.slice(0, section.indexOf("\n"));
       const text = `*${table}\n:${CANARY} - [0:0]\n-X ${CANARY}\nCOMMIT\n`;
@@ -49,7 +49,7 @@ export async function findTables(run: Runner): Promise<readonly Leftover[]> {
   const leftovers: Leftover[] = [];
   for (const family of ["ip", "ip6"]) {
     const probe = ["list", "map", family, "kube-proxy", "no-endpoint-nodeports"];
-    if ((await run({ program: "nft", args: probe })).exitCode !== 0) continue;
+    if ((await listed(run, { program: "nft", args: probe })) === "") continue;
     const removal = { program: "nft", args: ["delete", "table", family, "kube-proxy"] };
     leftovers.push({ name: `nft table ${family} kube-proxy`, removal, ownsChains: false });
   }
@@ -60,7 +60,7 @@ export async function findTables(run: Runner): Promise<readonly Leftover[]> {
 export async function mayHoldServices(run: Runner, family: Family): Promise<boolean> {
   for (const table of ["filter", "nat"]) {
     const args = ["list", "chain", family === "ipv4" ? "ip" : "ip6", table, "KUBE-SERVICES"];
-    if ((await run({ program: "nft", args })).exitCode === 0) return true;
+    if ((await listed(run, { program: "nft", args })) !== "") return true;
   }
   return false;
 }

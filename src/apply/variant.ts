@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
 import type { Family, Runner } from "../types.ts";
+import { listed } from "./listing.ts";
 import { askVersion } from "./version.ts";
 
 /** The two implementations of iptables: each has rules of its own in the kernel, and both act. */
@@ -71,11 +72,10 @@ async function evidenceOf(
   const commands = families.flatMap((family) =>
     tablesOf(family).map((table) => ({ program: `${PROGRAMS[family]}-${variant}-save`, args: ["-t", table] })),
   );
-  // A family or table that the kernel does not have holds nothing.
-  const listings = (await Promise.all(commands.map(run))).filter(({ exitCode }) => exitCode === 0);
+  const listings = await Promise.all(commands.map((command) => listed(run, command)));
   return {
-    hint: listings.some(({ stdout }) => HINT.test(stdout)),
-    active: listings.map(({ stdout }) => ACTIVE_CHAIN.exec(stdout)?.[1]).find((chain) => chain !== undefined),
+    hint: listings.some((listing) => HINT.test(listing)),
+    active: listings.map((listing) => ACTIVE_CHAIN.exec(listing)?.[1]).find((chain) => chain !== undefined),
   };
 }
 

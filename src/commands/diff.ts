@@ -109,11 +109,11 @@ export function scopeText(plans: readonly FamilyPlan[], settings: Settings): str
 /** What differs, and whose rules act beside, which is a difference as well. */
 export function showPlans(plans: readonly FamilyPlan[], others: readonly BackendRest[], output: string, io: Io): void {
   const changes = plans.flatMap((one) => one.changes);
-  const besides = others.map(({ backend }) => `the ${backend} rules of before would be removed\n`).join("");
+  const backends = others.map(({ backend }) => backend);
+  const besides = backends.map((backend) => `the ${backend} rules of before would be removed\n`).join("");
   switch (output) {
     case "json":
-      io.out(jsonText(changesJson(changes)));
-      io.note(besides);
+      io.out(jsonText(changesJson(changes, backends)));
       return;
     case "restore":
       io.out(restoreText(plans));

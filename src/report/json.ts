@@ -1,4 +1,4 @@
-import type { ApplyResult, Change, Diagnostic, Line, Source } from "../types.ts";
+import type { ApplyResult, BackendName, Change, Diagnostic, Line, Source } from "../types.ts";
 import { countChanges, kindOf, servicePortText } from "./changes.ts";
 import { harmlessJson } from "./style.ts";
 
@@ -15,8 +15,10 @@ function sourceJson({ file, document, item, path, line, column }: Source): objec
   return { file, document, item, path, line, column };
 }
 
-export function changesJson(changes: readonly Change[]): object {
-  return { inSync: changes.length === 0, counts: countChanges(changes), changes: changes.map(changeJson) };
+/** What differs; `otherBackends` are those whose rules of before would go besides. */
+export function changesJson(changes: readonly Change[], otherBackends: readonly BackendName[] = []): object {
+  const inSync = changes.length + otherBackends.length === 0;
+  return { inSync, counts: countChanges(changes), otherBackends, changes: changes.map(changeJson) };
 }
 
 /** What `sync` brought about. */

@@ -161,7 +161,11 @@ describe("apply", () => {
       return undefined;
     };
     const result = await apply(await bothFamilies(), world());
-    expect(result).toMatchObject({ kind: "refused", reason: "ip6tables-nft-restore was killed", rolledBack: true });
+    expect(result).toMatchObject({
+      kind: "refused",
+      reason: "ip6tables-nft-restore was killed (again)",
+      rolledBack: true,
+    });
     expect(node.listing("ipv4")).toBe(before);
   });
 

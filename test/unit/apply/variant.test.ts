@@ -16,7 +16,7 @@ function tools(listings: Readonly<Record<string, string>>, version = "v1.8.9 (nf
     log.push(words);
     if (args[0] === "--version") return { exitCode: 0, stdout: `iptables ${version}\n`, stderr: "" };
     const stdout = listings[words];
-    if (stdout === "fails") return { exitCode: 3, stdout: "", stderr: "no such table" };
+    if (stdout?.startsWith("fails: ")) return { exitCode: 3, stdout: "", stderr: stdout.slice(7) };
     return { exitCode: 0, stdout: stdout ?? "", stderr: "" };
   };
   return { run, log };
@@ -34,9 +34,20 @@ describe("findVariant", () => {
     ["rules in nft", { "iptables-nft-save filter": RULES }, "nft"],
     ["rules in legacy", { "iptables-legacy-save filter": RULES }, "legacy"],
     ["canaries do not act", { "iptables-legacy-save filter": CANARY_ONLY, "iptables-nft-save filter": RULES }, "nft"],
-    ["a table that cannot be read holds nothing", { "ip6tables-nft-save mangle": "fails" }, "nft"],
+    [
+      "a table that the kernel does not know holds nothing",
+      { "ip6tables-nft-save mangle": "fails: Table does not exist (do you need to insmod?)" },
+      "nft",
+    ],
   ])("%s", async (_, listings, variant) => {
     expect(await findVariant(tools(listings).run, question())).toBe(variant);
+  });
+
+  it("does not take a table that it could not see for an empty one", async () => {
+    const { run } = tools({ "ip6tables-nft-save filter": "fails: Resource temporarily unavailable" });
+    await expect(findVariant(run, question())).rejects.toThrow(
+      "cannot see what rules others have here: ip6tables-nft-save -t filter: Resource temporarily unavailable",
+    );
   });
 
   it("asks iptables itself when nobody was here before", async () => {

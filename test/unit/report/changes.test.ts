@@ -117,5 +117,6 @@ describe("changesJson", () => {
       ]),
     });
     expect(changesJson([])).toMatchObject({ inSync: true, changes: [] });
+    expect(changesJson([], ["iptables"])).toMatchObject({ inSync: false, otherBackends: ["iptables"], changes: [] });
   });
 });

@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { findCanaries, findTables, mayHoldServices } from "../../../src/apply/kubeProxy.ts";
+import { iptables } from "../../../src/backends/iptables/index.ts";
+import type { CommandResult, Runner } from "../../../src/types.ts";
+
+const tool =
+  (stderr: string): Runner =>
+  async (): Promise<CommandResult> => ({ exitCode: stderr === "" ? 0 : 1, stdout: "", stderr });
+
+describe("what a kube-proxy left", () => {
+  it("is nothing where the tool tells that there is no such thing", async () => {
+    for (const words of ["Error: No such file or directory", "Failed to initialize nft: Protocol not supported"]) {
+      const run = tool(words);
+      expect(await findTables(run)).toEqual([]);
+      expect(await findCanaries(run, iptables, "ipv4", "nft")).toEqual([]);
+      expect(await mayHoldServices(run, "ipv4")).toBe(false);
+    }
+  });
+
+  it("is not known where the tool failed otherwise: two that keep one node would both act", async () => {
+    const run = tool("netlink: Error: cache initialization failed: Interrupted system call");
+    const failure = expect.stringContaining("cache initialization failed: Interrupted system call");
+    const rejection = { message: failure, exitCode: 2 };
+    await expect(findTables(run)).rejects.toMatchObject(rejection);
+    await expect(findCanaries(run, iptables, "ipv6", "nft")).rejects.toMatchObject(rejection);
+    await expect(mayHoldServices(run, "ipv4")).rejects.toMatchObject(rejection);
+  });
+});
