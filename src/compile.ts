@@ -28,7 +28,7 @@ export function compile(servicePorts: readonly ServicePort[], options: CompileOp
   });
   const offered = offers.flatMap(({ dispatches }) => dispatches);
   const owners = ownersOf(offered);
-  const owns = (one: Dispatch) => owners.get(claimOf(one)) === one;
+  const owns = (one: Dispatch) => owners.get(addressOf(one)) === one;
   const chains: Chain[] = [];
   const healthChecks: HealthCheck[] = [];
   let endpointCount = 0;
@@ -51,7 +51,7 @@ export function compile(servicePorts: readonly ServicePort[], options: CompileOp
 // ── Who has what several claim ───────────────────────────────────────────────────────────────────
 
 /** In the order in which kube-proxy writes the rules of one ServicePort. */
-const PRECEDENCE = ["clusterIP", "externalIP", "loadBalancerIP", "nodePort"] as const;
+const OUTER = ["externalIP", "loadBalancerIP", "nodePort"] as const;
 
 /**
  * Of dispatches with one address, protocol and port a cluster IP has it alone, with or without endpoints: whoever may
@@ -60,21 +60,20 @@ const PRECEDENCE = ["clusterIP", "externalIP", "loadBalancerIP", "nodePort"] as 
  */
 function ownersOf(offered: readonly Dispatch[]): ReadonlyMap<string, Dispatch> {
   const owners = new Map<string, Dispatch>();
-  for (const kind of PRECEDENCE) {
+  const claim = (kind: Destination["kind"], serves?: boolean) => {
     for (const one of offered) {
-      if (one.destination.kind !== kind) continue;
-      const claims = kind === "clusterIP" ? CLAIMS.map((serves) => `${addressOf(one)} ${serves}`) : [claimOf(one)];
-      for (const claim of claims) if (!owners.has(claim)) owners.set(claim, one);
+      if (one.destination.kind !== kind || (serves ?? isServed(one)) !== isServed(one)) continue;
+      const address = addressOf(one);
+      if (!owners.has(address)) owners.set(address, one);
     }
-  }
+  };
+  claim("clusterIP");
+  for (const serves of [true, false]) for (const kind of OUTER) claim(kind, serves);
   return owners;
 }
 
-/** Whether the traffic is served or refused there; the two are told apart. */
-const CLAIMS = [true, false] as const;
-
-function claimOf(dispatch: Dispatch): string {
-  return `${addressOf(dispatch)} ${dispatch.verdict.kind === "goto"}`;
+function isServed({ verdict }: Dispatch): boolean {
+  return verdict.kind === "goto";
 }
 
 function addressOf({ destination, protocol, port }: Dispatch): string {
@@ -91,7 +90,7 @@ function firewalledOf(offered: readonly Dispatch[], owners: ReadonlyMap<string, 
   for (const one of offered) {
     if (one.allowFrom === undefined) continue;
     const address = addressOf(one);
-    const owner = owners.get(`${address} true`) ?? owners.get(`${address} false`);
+    const owner = owners.get(address);
     if (owner?.destination.kind === "clusterIP" && owner.origin !== one.origin) continue;
     if (owner === one || !firewalled.has(address)) firewalled.set(address, one);
   }

@@ -198,7 +198,9 @@ describe("what two claim", () => {
   });
 
   it("others are served by the one that can", () => {
-    expect(claimants([external("ns/a"), balanced("ns/b"), served("ns/b")], "goto")).toEqual(["ns/b"]);
+    const all = [external("ns/a"), balanced("ns/b"), served("ns/b")];
+    expect(claimants(all, "goto")).toEqual(["ns/b"]);
+    expect(claimants(all, "reject")).toEqual([]);
   });
 
   it("source ranges keep nobody from another Service's cluster IP", () => {
