@@ -1,5 +1,5 @@
 import { joinAddress } from "../ip.ts";
-import type { Command, Family, Runner, ServicePort } from "../types.ts";
+import type { Command, Family, Ruleset, Runner, ServicePort } from "../types.ts";
 
 /**
  * UDP has no end of a connection: a client that keeps its port keeps the connection-tracking entry, and with it an
@@ -15,21 +15,23 @@ export interface StaleFlow {
   readonly replyPort: number;
 }
 
+/** Which endpoints serve, and who has which address. */
+export interface Decided {
+  readonly servicePorts: readonly ServicePort[];
+  readonly ruleset: Pick<Ruleset, "dispatch">;
+}
+
 export type FlushResult =
   | { readonly kind: "flushed"; readonly flows: readonly StaleFlow[] }
   | { readonly kind: "failed"; readonly reason: string };
 
 /** Deletes the stale entries of one family; missing tools and refusals are told, not thrown. */
-export async function flushStaleFlows(
-  run: Runner,
-  family: Family,
-  servicePorts: readonly ServicePort[],
-): Promise<FlushResult> {
-  if (!servicePorts.some(({ name }) => name.protocol === "udp")) return { kind: "flushed", flows: [] };
+export async function flushStaleFlows(run: Runner, family: Family, decided: Decided): Promise<FlushResult> {
+  if (!decided.servicePorts.some(({ name }) => name.protocol === "udp")) return { kind: "flushed", flows: [] };
   try {
     const listing = await run({ program: "conntrack", args: ["-L", "-f", family, "-p", "udp"] });
     if (listing.exitCode !== 0) return { kind: "failed", reason: listing.stderr.trim() };
-    const serving = servingEndpoints(servicePorts);
+    const serving = servingEndpoints(decided);
     const flows = staleAmong(listing.stdout, serving);
     const deletions = new Map(
       flows.map((flow) => deletion(family, flow, serving)).map((one) => [one.args.join(" "), one]),
@@ -67,8 +69,8 @@ function deletion(family: Family, { destination, port, replySource, replyPort }:
 const ENTRY = /^udp\b.*? src=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?src=(\S+) dst=\S+ sport=(\d+) dport=\d+/;
 
 /** The distinct stale flows in the output of `conntrack -L -p udp`. */
-export function staleFlows(listing: string, servicePorts: readonly ServicePort[]): readonly StaleFlow[] {
-  return staleAmong(listing, servingEndpoints(servicePorts));
+export function staleFlows(listing: string, decided: Decided): readonly StaleFlow[] {
+  return staleAmong(listing, servingEndpoints(decided));
 }
 
 function staleAmong(listing: string, { byAddress, byNodePort }: Serving): readonly StaleFlow[] {
@@ -101,20 +103,25 @@ interface Serving {
   readonly byNodePort: ReadonlyMap<number, Served>;
 }
 
-/** Serving endpoints of the UDP ServicePorts that have any; without one there is nowhere else to go. */
-function servingEndpoints(servicePorts: readonly ServicePort[]): Serving {
+/**
+ * Serving endpoints of the UDP ServicePorts that have any, by the addresses that are theirs: what several claim has one
+ * owner. Without one there is nowhere else to go.
+ */
+function servingEndpoints({ servicePorts, ruleset }: Decided): Serving {
+  const byName = new Map<string, Served>();
+  for (const { name, endpoints } of servicePorts) {
+    const all = name.protocol === "udp" ? endpoints.all.filter((endpoint) => endpoint.serving) : [];
+    if (all.length === 0) continue;
+    const addresses = new Set(all.map(({ address }) => address));
+    byName.set(name.text, { addresses, ports: new Set(all.map(({ port }) => port)) });
+  }
   const byAddress = new Map<string, Served>();
   const byNodePort = new Map<number, Served>();
-  for (const { name, port, nodePort, clusterIP, externalIPs, loadBalancerVIPs, endpoints } of servicePorts) {
-    if (name.protocol !== "udp") continue;
-    const all = endpoints.all.filter((endpoint) => endpoint.serving);
-    if (all.length === 0) continue;
-    const serving = {
-      addresses: new Set(all.map(({ address }) => address)),
-      ports: new Set(all.map((one) => one.port)),
-    };
-    for (const ip of [clusterIP, ...externalIPs, ...loadBalancerVIPs]) byAddress.set(joinAddress(ip, port), serving);
-    if (nodePort !== 0) byNodePort.set(nodePort, serving);
+  for (const { destination, protocol, port, origin } of ruleset.dispatch) {
+    const serving = protocol === "udp" ? byName.get(origin.servicePort.text) : undefined;
+    if (serving === undefined) continue;
+    if (destination.kind === "nodePort") byNodePort.set(port, serving);
+    else byAddress.set(joinAddress(destination.ip, port), serving);
   }
   return { byAddress, byNodePort };
 }

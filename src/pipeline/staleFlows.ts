@@ -25,9 +25,10 @@ export async function endStaleFlows(
 ): Promise<FlowCleanup> {
   let deleted = 0;
   const failures: string[] = [];
-  for (const { family, servicePorts } of decisions) {
+  for (const decision of decisions) {
+    const { family } = decision;
     if (!plans.some((plan) => plan.family === family)) continue;
-    const result = await flushStaleFlows(run, family, servicePorts);
+    const result = await flushStaleFlows(run, family, decision);
     if (result.kind === "flushed") deleted += result.flows.length;
     else failures.push(result.reason);
   }

@@ -4,23 +4,18 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { flushStaleFlows } from "../../src/apply/conntrack.ts";
 import { createRunner } from "../../src/apply/exec.ts";
-import { resolve } from "../../src/resolve/servicePorts.ts";
 import type { Runner } from "../../src/types.ts";
-import { NODE, service, slice } from "../support/manifests.ts";
+import { decided, service, slice } from "../support/manifests.ts";
 import { addNamespace, deleteNamespace, inNamespace, uniquePrefix } from "../support/namespaces.ts";
 
 /** Stale flows in the kernel's own table: all of them go, with few runs of the tool, and nothing else does. */
 
 const NAMESPACE = `${uniquePrefix()}-ct`;
 const ports = [{ name: "dns", protocol: "UDP", port: 53 }] as const;
-const servicePorts = resolve(
-  [
-    service("ns/dns", { type: "NodePort", clusterIP: "172.30.0.10", ports: [{ ...ports[0], nodePort: 30053 }] }),
-    slice("ns/dns", ["10.180.0.1"], { ports }),
-  ],
-  "ipv4",
-  NODE,
-);
+const served = decided([
+  service("ns/dns", { type: "NodePort", clusterIP: "172.30.0.10", ports: [{ ...ports[0], nodePort: 30053 }] }),
+  slice("ns/dns", ["10.180.0.1"], { ports }),
+]);
 
 beforeAll(() => addNamespace(NAMESPACE));
 afterAll(() => deleteNamespace(NAMESPACE));
@@ -56,7 +51,7 @@ test("hundreds of stale flows go, all others stay", async () => {
     const args = [`--net=/run/netns/${NAMESPACE}`, command.program, ...command.args];
     return outside({ ...command, program: "nsenter", args });
   };
-  expect((await flushStaleFlows(run, "ipv4", servicePorts)).kind).toBe("flushed");
+  expect((await flushStaleFlows(run, "ipv4", served)).kind).toBe("flushed");
   expect(count()).toBe(good.length);
   expect(started).toBeLessThan(5);
 });

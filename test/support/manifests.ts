@@ -10,6 +10,7 @@ import type {
   RenderOptions,
   Ruleset,
   ServiceManifest,
+  ServicePort,
   ServicePortSpec,
   ServiceSpec,
   SliceEndpoint,
@@ -83,9 +84,19 @@ export function onNode(ip: string, nodeName = NODE.name): SliceEndpoint {
   return { addresses: [ip], nodeName };
 }
 
-export function rulesetOf(manifests: readonly Manifest[], options: Partial<CompileOptions> = {}): Ruleset {
+interface Decided {
+  readonly servicePorts: readonly ServicePort[];
+  readonly ruleset: Ruleset;
+}
+
+export function decided(manifests: readonly Manifest[], options: Partial<CompileOptions> = {}): Decided {
   const family: Family = options.family ?? "ipv4";
   const node = options.node ?? NODE;
+  const servicePorts = resolve(manifests, family, node);
   const full = { family, node, masqueradeAll: false, localDetector: PODS, ...options };
-  return compile(resolve(manifests, family, node), full);
+  return { servicePorts, ruleset: compile(servicePorts, full) };
+}
+
+export function rulesetOf(manifests: readonly Manifest[], options: Partial<CompileOptions> = {}): Ruleset {
+  return decided(manifests, options).ruleset;
 }

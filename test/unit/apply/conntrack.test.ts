@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { flushStaleFlows, staleFlows } from "../../../src/apply/conntrack.ts";
-import { resolve } from "../../../src/resolve/servicePorts.ts";
 import type { Command, Manifest, Runner, SliceEndpoint } from "../../../src/types.ts";
-import { NODE, service, slice } from "../../support/manifests.ts";
+import { decided, service, slice } from "../../support/manifests.ts";
 
 function dns(endpoints: readonly (string | SliceEndpoint)[], protocol: "UDP" | "TCP" = "UDP"): readonly Manifest[] {
   const ports = [{ name: "dns", protocol, port: 53 }] as const;
@@ -20,7 +19,7 @@ function entry(destination: string, port: number, answeredBy: string, answerPort
 }
 
 function stale(manifests: readonly Manifest[], ...entries: readonly string[]): readonly string[] {
-  const flows = staleFlows(entries.join("\n"), resolve(manifests, "ipv4", NODE));
+  const flows = staleFlows(entries.join("\n"), decided(manifests));
   return flows.map(
     ({ destination, port, replySource, replyPort }) => `${destination}:${port} ${replySource}:${replyPort}`,
   );
@@ -61,6 +60,19 @@ describe("staleFlows", () => {
     expect(stale(dns(["10.180.0.1"], "TCP"), entry("172.30.0.10", 53, "10.180.0.2"))).toEqual([]);
   });
 
+  it("an address that two claim is asked for the endpoints of the one that has it", () => {
+    const claimant = (name: string, ip: string, endpoint: string, externalIPs: readonly string[]) => {
+      const ports = [{ name: "", protocol: "UDP", port: 53 }] as const;
+      return [service(name, { clusterIP: ip, externalIPs, ports }), slice(name, [endpoint], { ports })];
+    };
+    const both = [
+      ...claimant("ns/a", "172.30.0.10", "10.180.0.1", ["192.168.99.1"]),
+      ...claimant("ns/b", "172.30.0.11", "10.180.0.2", ["192.168.99.1", "172.30.0.10"]),
+    ];
+    expect(stale(both, entry("192.168.99.1", 53, "10.180.0.1"), entry("172.30.0.10", 53, "10.180.0.1"))).toEqual([]);
+    expect(stale(both, entry("192.168.99.1", 53, "10.180.0.2"))).toHaveLength(1);
+  });
+
   it("reads IPv6 and names each flow once", () => {
     const manifests = [
       service("ns/dns", { clusterIP: "fd00::10", ports: [{ protocol: "UDP", port: 53 }] }),
@@ -70,14 +82,14 @@ describe("staleFlows", () => {
       entry("fd00::10", 53, "fd00:1::2"),
       entry("fd00::10", 53, "fd00:1::2").replace("sport=4000", "sport=4001"),
     ];
-    expect(staleFlows(lines.join("\n"), resolve(manifests, "ipv6", NODE))).toEqual([
+    expect(staleFlows(lines.join("\n"), decided(manifests, { family: "ipv6" }))).toEqual([
       { destination: "fd00::10", port: 53, replySource: "fd00:1::2", replyPort: 53 },
     ]);
   });
 });
 
 describe("flushStaleFlows", () => {
-  const servicePorts = resolve(dns(["10.180.0.1"]), "ipv4", NODE);
+  const served = decided(dns(["10.180.0.1"]));
 
   it("deletes by destination and answering side, as arguments", async () => {
     const commands: Command[] = [];
@@ -85,7 +97,7 @@ describe("flushStaleFlows", () => {
       commands.push(command);
       return { exitCode: 0, stdout: entry("172.30.0.10", 53, "10.180.0.2"), stderr: "" };
     };
-    await flushStaleFlows(run, "ipv4", servicePorts);
+    await flushStaleFlows(run, "ipv4", served);
     expect(commands.map(({ args }) => args.join(" "))).toEqual([
       "-L -f ipv4 -p udp",
       "-D -f ipv4 -p udp --orig-dst 172.30.0.10 --orig-port-dst 53 --reply-src 10.180.0.2 --reply-port-src 53",
@@ -99,7 +111,7 @@ describe("flushStaleFlows", () => {
       commands.push(command);
       return { exitCode: 0, stdout: lines.join("\n"), stderr: "" };
     };
-    const result = await flushStaleFlows(run, "ipv4", servicePorts);
+    const result = await flushStaleFlows(run, "ipv4", served);
     expect(result.kind === "flushed" ? result.flows.length : 0).toBe(300);
     expect(commands.slice(1).map(({ args }) => args.join(" "))).toEqual([
       "-D -f ipv4 -p udp --orig-port-dst 30053 --reply-port-src 30053",
@@ -108,7 +120,7 @@ describe("flushStaleFlows", () => {
 
   it("tells a missing tool instead of failing the run", async () => {
     const run: Runner = () => Promise.reject(new Error("the program conntrack was not found"));
-    expect(await flushStaleFlows(run, "ipv4", servicePorts)).toEqual({
+    expect(await flushStaleFlows(run, "ipv4", served)).toEqual({
       kind: "failed",
       reason: "the program conntrack was not found",
     });
