@@ -2,6 +2,7 @@ import type { Element, Line, Table, TableObject } from "../../types.ts";
 import { numberOf } from "./affinity.ts";
 import { LOCAL_OFFSET } from "./layout.ts";
 import { isAffinityChain, isAffinityEndpointChain, isEndpointsMap, isSharedChain, TABLE } from "./names.ts";
+import { comparable } from "./read.ts";
 import { nextEndpointOf, stamped } from "./stamp.ts";
 import { type ChainObject, type ElementObject, isElements } from "./text.ts";
 import { constantIn, withConstant } from "./words.ts";
@@ -227,7 +228,12 @@ function hasSameObjects(one: Table, other: Table): boolean {
 function isSame(one: TableObject, other: TableObject): boolean {
   if (isElements(one)) return isElements(other) && hasSameElements(one, other);
   if (isElements(other) || one.lines.length !== other.lines.length) return false;
-  return one.lines.every(({ text }, index) => text === other.lines[index]?.text);
+  return one.lines.every(({ text }, index) => isSameRule(one.name, text, other.lines[index]?.text ?? ""));
+}
+
+/** nft prints some rules in other words than they are written in. */
+function isSameRule(chain: string, text: string, other: string): boolean {
+  return text === other || comparable(chain, text) === comparable(chain, other);
 }
 
 function hasSameElements(one: ElementObject, other: ElementObject): boolean {

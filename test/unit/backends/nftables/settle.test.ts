@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { nftables } from "../../../../src/backends/nftables/index.ts";
 import { settle } from "../../../../src/backends/nftables/settle.ts";
 import { diff } from "../../../../src/diff.ts";
-import type { Table } from "../../../../src/types.ts";
+import type { Table, TableObject } from "../../../../src/types.ts";
 import { linesIn, tableFor, withElements } from "./support.ts";
 
 const ips = (...last: readonly number[]): readonly string[] => last.map((octet) => `10.0.0.${octet}`);
@@ -160,5 +160,24 @@ describe("shared chains that nobody needs", () => {
     const second = settle(fresh, tableFor(ips(1, 2, 3)));
     expect(nftables.stamp(second)).not.toBe(nftables.stamp(fresh));
     expect(nftables.stamp(settle(fresh, second))).toBe(nftables.stamp(second));
+  });
+});
+
+describe("chains that nothing leads to any more", () => {
+  it("are no reason for a change, in whichever words nft prints the rest", () => {
+    const highest = { masqueradeMark: 2 ** 31 };
+    const [held] = settle(tableFor(ips(1), {}, highest), tableFor(ips(1, 2), {}, highest));
+    if (held === undefined) throw new Error("no table");
+    const printed = [...held.objects].map(([name, object]): [string, TableObject] => {
+      if (!("lines" in object)) return [name, object];
+      const lines = object.lines.map(({ text }) => ({
+        text: text.replace(/^meta mark & 0x80000000 != 0x0+/, "meta mark != 0x0/1"),
+      }));
+      return [name, { ...object, lines }];
+    });
+    const tables = [{ ...held, objects: new Map(printed) }];
+    expect(linesIn(tables, "masquerading")[0]).toMatch(/^meta mark != 0x0\/1 /);
+    expect(linesIn(tables, "load-balance-tcp-2")).not.toEqual([]);
+    expect(diff(nftables, tables, settle(tableFor(ips(1), {}, highest), tables))).toEqual([]);
   });
 });
