@@ -3,6 +3,7 @@ import type {
   BackendName,
   Chain,
   ChainId,
+  Destination,
   Dispatch,
   Endpoint,
   Fate,
@@ -26,6 +27,8 @@ export interface ExplainOptions
 interface Walk extends ExplainOptions {
   readonly ruleset: Ruleset;
   readonly packet: Packet;
+  /** Set once the packet has an endpoint as its destination: whether it carries the mark by then. */
+  readonly translation?: { readonly isMarked: boolean };
   readonly steps: string[];
 }
 
@@ -63,6 +66,13 @@ function isForAddress({ packet }: Walk, { destination, protocol, port }: Dispatc
 
 function isForNodePort({ packet }: Walk, { destination, protocol, port }: Dispatch): boolean {
   return destination.kind === "nodePort" && protocol === packet.protocol && port === packet.port;
+}
+
+/** Whether the packet is for a cluster IP, at whatever port. */
+function isClusterIP({ ruleset, packet }: Walk): boolean {
+  return ruleset.dispatch.some(
+    ({ destination }) => destination.kind === "clusterIP" && destination.ip === packet.destination,
+  );
 }
 
 /** Whether NodePorts answer on the packet's destination. */
@@ -129,7 +139,7 @@ function follow(walk: Walk, { destination, origin }: Dispatch, start: ChainId): 
   const what =
     destination.kind === "nodePort" ? "a NodePort" : `${DESTINATION_NAMES[destination.kind]} ${destination.ip}`;
   steps.push(`${what} of ${origin.servicePort.text}`);
-  let masquerade = destination.kind === "clusterIP" && isMasqueradedClusterIP(walk);
+  let masquerade = isMasqueradedClusterIP(walk, destination.kind);
   if (masquerade) steps.push("masqueraded, since it comes from outside the Pods");
   let chain = chainOf(ruleset, start);
   while (chain !== undefined) {
@@ -163,28 +173,58 @@ function chainOf({ chains }: Ruleset, { role, servicePort }: ChainId): Chain | u
   );
 }
 
-function isMasqueradedClusterIP(walk: Walk): boolean {
-  return walk.ruleset.masqueradeClusterIP?.every((match) => matches(walk, match)) ?? false;
+/** nftables asks for the address alone, whichever Service has the port. */
+function isMasqueradedClusterIP(walk: Walk, kind: Destination["kind"]): boolean {
+  const isConcerned = walk.backend === "nftables" ? isClusterIP(walk) : kind === "clusterIP";
+  return isConcerned && (walk.ruleset.masqueradeClusterIP?.every((match) => matches(walk, match)) ?? false);
 }
 
 function toEndpoints(
-  { packet, backend, steps }: Walk,
+  walk: Walk,
   { endpoints, affinitySeconds }: Extract<Statement, { kind: "dnat" }>,
   masquerade: boolean,
 ): Fate {
+  const { packet, backend, ruleset, steps } = walk;
   steps.push(endpoints.length === 1 ? "its only endpoint" : `one of ${endpoints.length} endpoints`);
   if (affinitySeconds !== undefined) steps.push(`a client gets the same one again within ${affinitySeconds} s`);
   // An endpoint that calls itself would answer itself directly; nftables knows only endpoints of this node.
-  const isHairpin = ({ ip, isLocal }: Endpoint) => ip === packet.source && (backend === "iptables" || isLocal);
+  const isMarked = ({ ip, isLocal }: Endpoint) =>
+    masquerade || (ip === packet.source && (backend === "iptables" || isLocal));
+  // What comes in and is delivered here passes no POSTROUTING.
+  const isSentOn = ({ ip }: Endpoint) => isSentByNode(walk) || !isLocalAddress(walk, ip);
+  const around = { ...walk, ruleset: { ...ruleset, dispatch: dispatchesAround(ruleset, endpoints) } };
+  const refusals = endpoints.map((endpoint) => refusedThere(around, endpoint, isMarked(endpoint)));
+  const [refused] = refusals;
+  if (refused !== undefined && !refusals.includes(undefined)) return refused;
   return {
     kind: "endpoints",
     addresses: endpoints.map(({ address }) => address),
-    masqueraded: endpoints.map((endpoint) => masquerade || isHairpin(endpoint)),
+    masqueraded: endpoints.map((endpoint) => isMarked(endpoint) && isSentOn(endpoint)),
   };
 }
 
-// ── What was not translated ──────────────────────────────────────────────────────────────────────
+/** What the filters do to a packet that was translated for this endpoint. */
+function refusedThere(walk: Walk, { ip, port, address }: Endpoint, isMarked: boolean): Fate | undefined {
+  const steps: string[] = [];
+  const packet = { ...walk.packet, destination: ip, port };
+  const fate = filtered({ ...walk, packet, translation: { isMarked }, steps });
+  if (fate === undefined || fate.kind === "accept") return undefined;
+  walk.steps.push(`${address} is out of reach: ${steps.join(", ")}`);
+  return fate;
+}
 
+/** The few that may concern what is sent to these endpoints. */
+function dispatchesAround({ dispatch }: Ruleset, endpoints: readonly Endpoint[]): readonly Dispatch[] {
+  const ips = new Set(endpoints.map(({ ip }) => ip));
+  const ports = new Set(endpoints.map(({ port }) => port));
+  return dispatch.filter(({ destination, port }) =>
+    destination.kind === "nodePort" ? ports.has(port) : ips.has(destination.ip),
+  );
+}
+
+// ── After translation ────────────────────────────────────────────────────────────────────────────
+
+/** Of what was translated, too, the filters see the destination that it has by then. */
 function filtered(walk: Walk): Fate | undefined {
   const isLocal = isLocalAddress(walk, walk.packet.destination);
   if (!isSentByNode(walk)) return isLocal ? filteredInput(walk) : filteredForward(walk);
@@ -194,14 +234,13 @@ function filtered(walk: Walk): Fate | undefined {
 
 function filteredInput(walk: Walk): Fate | undefined {
   if (walk.backend === "nftables") return nodePortRefusal(walk) ?? addressRefusal(walk, EVERYWHERE);
-  return (
-    martian(walk) ?? sourceRefusal(walk) ?? healthCheck(walk) ?? addressRefusal(walk, OUTSIDE) ?? nodePortRefusal(walk)
-  );
+  return martian(walk) ?? sourceRefusal(walk) ?? healthCheck(walk) ?? externalRefusal(walk);
 }
 
 function filteredForward(walk: Walk): Fate | undefined {
   if (walk.backend === "nftables") return addressRefusal(walk, EVERYWHERE) ?? clusterIPCheck(walk);
-  return sourceRefusal(walk) ?? addressRefusal(walk, EVERYWHERE);
+  // Marked traffic is accepted before anything but source ranges is asked for.
+  return sourceRefusal(walk) ?? (walk.translation?.isMarked ? undefined : addressRefusal(walk, EVERYWHERE));
 }
 
 /** iptables does not ask about external destinations in OUTPUT. */
@@ -215,7 +254,8 @@ const INSIDE: Kinds = new Set(["clusterIP"] as const);
 const OUTSIDE: Kinds = new Set(["externalIP", "loadBalancerIP"] as const);
 const EVERYWHERE: Kinds = new Set(["clusterIP", "externalIP", "loadBalancerIP"] as const);
 
-function martian({ packet, localhostNodePorts, steps }: Walk): Fate | undefined {
+function martian({ packet, translation, localhostNodePorts, steps }: Walk): Fate | undefined {
+  if (translation !== undefined) return undefined;
   const { family, source, destination } = packet;
   const isMartian = family === "ipv4" && localhostNodePorts && isLoopback(destination) && !isLoopback(source);
   if (!isMartian) return undefined;
@@ -242,10 +282,17 @@ function addressRefusal(walk: Walk, kinds: Kinds): Fate | undefined {
   return refusal(walk, (one) => kinds.has(one.destination.kind) && isForAddress(walk, one));
 }
 
-/** iptables refuses on every local address, nftables only where NodePorts answer. */
+/** Those of nftables, which refuses only where NodePorts answer. */
 function nodePortRefusal(walk: Walk): Fate | undefined {
-  if (walk.backend === "nftables" && !answersNodePorts(walk)) return undefined;
-  return refusal(walk, (one) => isForNodePort(walk, one));
+  return answersNodePorts(walk) ? refusal(walk, (one) => isForNodePort(walk, one)) : undefined;
+}
+
+/** iptables has external addresses and NodePorts in one chain, Service by Service, and refuses these on every local address. */
+function externalRefusal(walk: Walk): Fate | undefined {
+  return refusal(
+    walk,
+    (one) => (OUTSIDE.has(one.destination.kind) && isForAddress(walk, one)) || isForNodePort(walk, one),
+  );
 }
 
 function refusal(walk: Walk, concerns: (dispatch: Dispatch) => boolean): Fate | undefined {
@@ -262,13 +309,13 @@ function refusal(walk: Walk, concerns: (dispatch: Dispatch) => boolean): Fate | 
 }
 
 /** nftables refuses unknown ports of ClusterIPs and drops what is for an unallocated one. */
-function clusterIPCheck({ ruleset, packet, serviceCIDRs, steps }: Walk): Fate | undefined {
-  const { destination } = packet;
-  if (ruleset.dispatch.some((one) => one.destination.kind === "clusterIP" && one.destination.ip === destination)) {
+function clusterIPCheck(walk: Walk): Fate | undefined {
+  const { packet, serviceCIDRs, steps } = walk;
+  if (isClusterIP(walk)) {
     steps.push("refused: a ClusterIP, but none of its ports");
     return { kind: "reject" };
   }
-  if (!serviceCIDRs.some((cidr) => contains(cidr, destination))) return undefined;
+  if (!serviceCIDRs.some((cidr) => contains(cidr, packet.destination))) return undefined;
   steps.push("dropped: an unallocated ClusterIP");
   return { kind: "drop" };
 }
