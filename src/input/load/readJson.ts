@@ -20,7 +20,7 @@ export function readJson(file: string, bytes: Buffer, keep: Buffer | undefined, 
   if (whole !== undefined) {
     const keys = countKeys(whole.value);
     if (keys === undefined) return failed(file, keep, tooDeep(file));
-    const duplicate = hasDuplicateKeys(bytes, keys) ? scanJson(text).problem : undefined;
+    const duplicate = hasDuplicateKeys(text, bytes, keys) ? scanJson(text).problem : undefined;
     if (duplicate !== undefined) return failed(file, keep, problemDiagnostic(file, bytes, text, duplicate));
     return collect(file, keep, [
       { value: whole.value, range: { start: 0, end: bytes.length, line: 1, items: undefined } },
