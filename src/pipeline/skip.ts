@@ -167,7 +167,7 @@ function fieldOf(value: unknown, name: string): unknown {
  */
 export function mustKnowWhatStays(sifted: Sifted, plans: readonly FamilyPlan[]): void {
   const { skipped, recorded, unsettled } = sifted;
-  if (skipped.length === 0 || (recorded && !(unsettled && plans.some((plan) => isChanged(skipped, plan))))) return;
+  if (skipped.length === 0 || (recorded && !(unsettled && plans.some((plan) => mayChange(skipped, plan))))) return;
   if (plans.every(({ held }) => held.every(({ objects }) => objects.size === 0))) return;
   throw new UserError(
     "what was accepted before is not recorded, so the rules of the invalid Services cannot be kept",
@@ -175,10 +175,12 @@ export function mustKnowWhatStays(sifted: Sifted, plans: readonly FamilyPlan[]):
   );
 }
 
-/** Whether any of these Services would get a rule that the kernel does not hold. */
-function isChanged(services: readonly string[], { changes }: FamilyPlan): boolean {
-  return changes.some(({ added }) =>
-    added.some(({ origin }) => origin !== undefined && services.includes(serviceOfOrigin(origin))),
+/** Whether any of these Services would get a rule, or lose one: the kernel does not tell whose it is that goes. */
+function mayChange(services: readonly string[], { changes }: FamilyPlan): boolean {
+  return changes.some(
+    ({ removed, added }) =>
+      removed.length > 0 ||
+      added.some(({ origin }) => origin !== undefined && services.includes(serviceOfOrigin(origin))),
   );
 }
 

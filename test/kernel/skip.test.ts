@@ -15,12 +15,12 @@ const INVALID: ServiceSketch = { ...WEB, clusterIP: "172.30.0.999" };
 /** Comes before web by its name, and in the input. */
 const NEWCOMER: ServiceSketch = { name: "aaa", clusterIP: WEB.clusterIP, endpoints: ["10.180.0.9"] };
 
-/** Stands in front of a tool, and kills us when it has done what it was told. */
-const deadly = (program: string) => `#!/bin/sh
+/** Stands in front of a tool, and kills us as soon as the kernel holds this. */
+const deadly = (program: string, listing: string, text: string) => `#!/bin/sh
 PATH=\${PATH#*:}
 ${program} "$@"
 status=$?
-case "$*" in *--test*) ;; *--noflush*|*"-f -") kill -9 $PPID ;; esac
+${listing} | grep -qF "${text}" && kill -9 $PPID
 exit $status
 `;
 
@@ -31,6 +31,19 @@ describe.each(["iptables", "nftables"] as const)("sync --skip-invalid, backend %
     node = bareNode(backend === "iptables" ? { backend, variant: "nft" } : { backend, nft: "system" });
   });
   afterEach(() => node.close());
+
+  /** A sync that is killed as soon as the kernel holds this. */
+  async function killedSync(flags: Flags, manifests: string, text: string): Promise<void> {
+    const home = mkdtempSync(join(tmpdir(), "svctables-deadly-"));
+    const [program, listing] =
+      backend === "iptables" ? ["iptables-nft-restore", "iptables-nft-save"] : ["nft", "nft list ruleset"];
+    writeFileSync(join(home, program), deadly(program, listing, text), { mode: 0o755 });
+    vi.stubEnv("PATH", `${home}:${process.env.PATH}`);
+    await node.program.run("sync", flags, manifests);
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true });
+    expect(node.everything()).toContain(text);
+  }
 
   test.each([true, false])(
     "a newcomer takes nothing from one that is invalid now, standalone %s",
@@ -59,15 +72,8 @@ describe.each(["iptables", "nftables"] as const)("sync --skip-invalid, backend %
     const flags: Flags = { ...node.flags, "skip-invalid": true };
     const moved = { ...WEB, endpoints: ["10.180.0.8", "10.180.0.9"] };
     await node.program.succeed("sync", flags, clusterOf([WEB, DNS]));
-    const home = mkdtempSync(join(tmpdir(), "svctables-deadly-"));
-    const program = backend === "iptables" ? "iptables-nft-restore" : "nft";
-    writeFileSync(join(home, program), deadly(program), { mode: 0o755 });
-    vi.stubEnv("PATH", `${home}:${process.env.PATH}`);
-    await node.program.run("sync", flags, clusterOf([moved, DNS]));
-    vi.unstubAllEnvs();
-    rmSync(home, { recursive: true });
+    await killedSync(flags, clusterOf([moved, DNS]), "10.180.0.9");
     const killed = node.everything();
-    expect(killed).toContain("10.180.0.9");
     const { exitCode, stderr } = await node.program.run("sync", flags, clusterOf([INVALID, DNS]));
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining("is not recorded") });
     expect(node.everything()).toBe(killed);
@@ -76,5 +82,16 @@ describe.each(["iptables", "nftables"] as const)("sync --skip-invalid, backend %
     expect((await node.program.run("sync", flags, clusterOf([moved, other]))).exitCode).toBe(3);
     expect((await node.program.run("sync", flags, clusterOf([INVALID, DNS]))).exitCode).toBe(3);
     expect(node.everything()).toContain("10.180.0.9");
+  });
+
+  test("after a run that was killed, nothing goes that it brought", async () => {
+    const flags: Flags = { ...node.flags, "skip-invalid": true };
+    const { nodePort: _, ...inner } = WEB;
+    await node.program.succeed("sync", flags, clusterOf([inner, DNS]));
+    await killedSync(flags, clusterOf([WEB, DNS]), "30080");
+    const killed = node.everything();
+    const { exitCode, stderr } = await node.program.run("sync", flags, clusterOf([INVALID, DNS]));
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining("is not recorded") });
+    expect(node.everything()).toBe(killed);
   });
 });
