@@ -28,7 +28,8 @@ export function compile(servicePorts: readonly ServicePort[], options: CompileOp
   });
   const offered = offers.flatMap(({ dispatches }) => dispatches);
   const owners = ownersOf(offered);
-  const owns = (one: Dispatch) => owners.get(addressOf(one)) === one;
+  const owning = new Set(owners.values());
+  const owns = (one: Dispatch) => owning.has(one);
   const chains: Chain[] = [];
   const healthChecks: HealthCheck[] = [];
   let endpointCount = 0;
@@ -50,9 +51,6 @@ export function compile(servicePorts: readonly ServicePort[], options: CompileOp
 
 // ── Who has what several claim ───────────────────────────────────────────────────────────────────
 
-/** In the order in which kube-proxy writes the rules of one ServicePort. */
-const OUTER = ["externalIP", "loadBalancerIP", "nodePort"] as const;
-
 /**
  * Of dispatches with one address, protocol and port a cluster IP has it alone, with or without endpoints: whoever may
  * write externalIPs could else take another Service's traffic (CVE-2020-8554). Otherwise one that can serve the traffic
@@ -60,20 +58,21 @@ const OUTER = ["externalIP", "loadBalancerIP", "nodePort"] as const;
  */
 function ownersOf(offered: readonly Dispatch[]): ReadonlyMap<string, Dispatch> {
   const owners = new Map<string, Dispatch>();
-  const claim = (kind: Destination["kind"], serves?: boolean) => {
-    for (const one of offered) {
-      if (one.destination.kind !== kind || (serves ?? isServed(one)) !== isServed(one)) continue;
-      const address = addressOf(one);
-      if (!owners.has(address)) owners.set(address, one);
-    }
-  };
-  claim("clusterIP");
-  for (const serves of [true, false]) for (const kind of OUTER) claim(kind, serves);
+  for (const one of offered) {
+    const address = addressOf(one);
+    const owner = owners.get(address);
+    if (owner === undefined || rankOf(one) < rankOf(owner)) owners.set(address, one);
+  }
   return owners;
 }
 
-function isServed({ verdict }: Dispatch): boolean {
-  return verdict.kind === "goto";
+/** In the order in which kube-proxy writes the rules of one ServicePort. */
+const PRECEDENCE = ["clusterIP", "externalIP", "loadBalancerIP", "nodePort"] as const;
+
+/** The lowest comes first. */
+function rankOf({ destination, verdict }: Dispatch): number {
+  const rank = PRECEDENCE.indexOf(destination.kind);
+  return rank === 0 || verdict.kind === "goto" ? rank : rank + PRECEDENCE.length;
 }
 
 function addressOf({ destination, protocol, port }: Dispatch): string {
