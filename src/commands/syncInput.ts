@@ -216,7 +216,8 @@ async function settleDown(
   try {
     return await tidyUp(flags, settings, standing, node, machine, io);
   } finally {
-    if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(standing.result)));
+    const others = standing.rest.rules.map(({ backend }) => backend);
+    if (textFlag(flags, "output") === "json") io.out(jsonText(resultJson(standing.result, others)));
   }
 }
 

@@ -21,13 +21,13 @@ export function changesJson(changes: readonly Change[], otherBackends: readonly 
   return { inSync, counts: countChanges(changes), otherBackends, changes: changes.map(changeJson) };
 }
 
-/** What `sync` brought about. */
-export function resultJson(result: ApplyResult): object {
+/** What `sync` brought about, in the words of what `diff` would have said before. */
+export function resultJson(result: ApplyResult, otherBackends: readonly BackendName[] = []): object {
   switch (result.kind) {
     case "unchanged":
-      return { result: result.kind, ...changesJson([]) };
+      return { result: result.kind, ...changesJson([], otherBackends) };
     case "applied":
-      return { result: result.kind, ...changesJson(result.changes) };
+      return { result: result.kind, ...changesJson(result.changes, otherBackends) };
     case "refused": {
       const { kind, reason, origin, rolledBack } = result;
       const servicePort = origin === undefined ? undefined : servicePortText(origin.servicePort);

@@ -112,7 +112,8 @@ describe.each(["iptables", "nftables"] as const)("beside others, backend %s", (b
     const { exitCode, stdout } = await node.program.run("diff", node.flags, CLUSTER);
     expect(stdout).toBe(`the ${other} rules of before would be removed`);
     expect(exitCode).toBe(1);
-    await node.program.succeed("sync", node.flags, CLUSTER);
+    const synced = await node.program.succeed("sync", { ...node.flags, output: "json" }, CLUSTER);
+    expect(JSON.parse(synced.stdout)).toMatchObject({ result: "unchanged", inSync: false, otherBackends: [other] });
     expect((await node.program.run("diff", node.flags, CLUSTER)).stdout).toBe("in sync");
   });
 
