@@ -57,6 +57,7 @@ export async function isRecorded(stateDir: string, hash: string): Promise<boolea
 
 /** @throws the system's error when the directory cannot be written; then no record is left, rather than an old one */
 export async function writeAccepted(stateDir: string, { hash, manifests }: Accepted): Promise<void> {
+  await unsettle(stateDir);
   // First, since they might fit the new record, too, and were made for the old one.
   await rm(join(stateDir, CHANGES_FILE), { force: true });
   await writePart(stateDir, FILE, { hash, of: null }, manifests);
