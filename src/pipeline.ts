@@ -204,7 +204,10 @@ export async function plan(wishes: readonly Wish[], backend: Backend, kernel: Ke
     const held = recorded ?? (await readKernel(commands, family, { run: kernel.run, backend }));
     if (isRefusal(held)) {
       if (optional && isUnsupported(held)) continue;
-      throw new UserError(`cannot read the ${family} rules: ${held.reason}`, "leave the family out with --ip-family");
+      throw new UserError(
+        `cannot read the ${family} rules: ${held.reason}`,
+        "mend what the tool complains about, or leave the family out with --ip-family",
+      );
     }
     if (optional && wanted.length > 0 && !held.some(holdsChains)) continue;
     const known = { family, flavour: kernel.flavour, commands, held, isRecorded: recorded !== undefined };

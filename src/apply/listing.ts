@@ -4,9 +4,10 @@ import type { Command, CommandResult, Runner } from "../types.ts";
 /** What may be concluded from a listing that failed: that there is nothing to list, or only that it failed. */
 
 /** What the tools say where the kernel has no such family, or nothing for them at all. */
-const UNSUPPORTED = /not (?:supported|implemented|available|exist)|insmod|generation id: Invalid argument/;
-/** What nft says of an object that is not there. */
-const ABSENT = /No such file or directory/;
+const UNSUPPORTED =
+  /not (?:supported|implemented|available|exist)|insmod|(?:generation id|cache initialization failed): Invalid argument/;
+/** What nft says of an object that is not there; its loader says the same of a library. */
+const ABSENT = /^Error: .*No such file or directory/m;
 
 export function tellsOfNoSupport(message: string): boolean {
   return UNSUPPORTED.test(message);

@@ -57,7 +57,7 @@ function obey({ args, input }: Command): CommandResult {
     }
   }
   const kernel = kernels[family];
-  if (kernel === undefined) return { exitCode: 1, stdout: "", stderr: "No such file or directory" };
+  if (kernel === undefined) return { exitCode: 1, stdout: "", stderr: "Error: No such file or directory" };
   if (!args.includes("map")) return { ...OK, stdout: listNft(kernel) };
   const sets = new Map([...kernel.sets].filter(([name]) => name === "stamp"));
   return { ...OK, stdout: listNft({ ...kernel, sets, chains: new Map() }) };

@@ -181,6 +181,9 @@ describe("commands", () => {
     const absent = { exitCode: 1, stdout: "", stderr: "Error: No such file or directory\nlist table ip svctables\n" };
     expect(commands.isAbsent?.(absent)).toBe(true);
     expect(commands.isAbsent?.({ ...absent, stderr: "Error: Operation not permitted" })).toBe(false);
+    const unloadable =
+      "nft: error while loading shared libraries: libmnl.so.0: cannot open shared object file: No such file or directory";
+    expect(commands.isAbsent?.({ ...absent, stderr: unloadable })).toBe(false);
     expect(commands.isAbsent?.({ ...absent, exitCode: 0 })).toBe(false);
   });
 });
