@@ -1,4 +1,4 @@
-import { ExitCode } from "../errors.ts";
+import { ExitCode, UserError } from "../errors.ts";
 import { type Made, noteAsLeft, type RulesOrigin } from "../pipeline/asLeft.ts";
 import { type Rest, removeRest, restOfOthers } from "../pipeline/cleanup.ts";
 import { indexFor, mayBeFew, noteFewAccepted, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
@@ -252,9 +252,12 @@ async function tidyUp(
   return ExitCode.done;
 }
 
-/** Removes it after the new rules stand, so that no connection is lost; tells what it was. */
+/**
+ * Removes it after the new rules stand, so that no connection is lost; tells what it was. By now a tool that cannot be run
+ * is no reason to say that nothing could.
+ */
 async function isRidOfOthers(rest: Rest, settings: Settings, machine: Machine, io: Io): Promise<boolean> {
-  const removed = await removeRest(rest, settings, machine);
+  const removed = await removeRest(rest, settings, machine).catch(refusalOf);
   if (removed.kind === "refused") {
     reportRefusal(
       removed,
@@ -267,6 +270,11 @@ async function isRidOfOthers(rest: Rest, settings: Settings, machine: Machine, i
   for (const { backend } of rest.rules) io.note(`removed the ${backend} rules of before\n`);
   for (const { name } of rest.leftovers) io.note(`removed ${name}\n`);
   return true;
+}
+
+function refusalOf(error: unknown): ApplyResult {
+  if (!(error instanceof UserError)) throw error;
+  return { kind: "refused", reason: error.message, origin: undefined, rolledBack: false };
 }
 
 const NO_FLOWS: FlowCleanup = { deleted: 0, failures: [] };

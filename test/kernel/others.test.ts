@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { requireKernel } from "../support/requireKernel.ts";
 import { type BareNode, bareNode } from "./bareNode.ts";
 import { clusterOf, DNS, WEB } from "./cluster.ts";
@@ -97,6 +100,24 @@ describe.each(["iptables", "nftables"] as const)("beside others, backend %s", (b
     expect(node.everything()).toBe(before);
     await node.program.succeed("sync", node.flags, CLUSTER);
     expect(node.everything()).not.toMatch(other === "iptables" ? /KUBE-SERVICES/ : /svctables/);
+  });
+
+  test("once the new rules stand, a tool that dies over those of before does not hide that", async () => {
+    const other = backend === "iptables" ? "nftables" : "iptables";
+    await node.program.succeed("sync", { ...node.flags, backend: other }, CLUSTER);
+    const home = mkdtempSync(join(tmpdir(), "svctables-dying-"));
+    const tool = other === "iptables" ? "iptables-nft-restore" : "nft";
+    const dying = `#!/bin/sh\nPATH=\${PATH#*:}\ncase "$*" in *--test*|*"-f -") kill -9 $$ ;; esac\nexec ${tool} "$@"\n`;
+    writeFileSync(join(home, tool), dying, { mode: 0o755 });
+    vi.stubEnv("PATH", `${home}:${process.env.PATH}`);
+    const { exitCode, stderr } = await node.program.run("sync", node.flags, CLUSTER);
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true });
+    expect(stderr).toContain(`${tool} was killed`);
+    expect(stderr).toContain("the new rules stand");
+    expect(exitCode).toBe(4);
+    await node.program.succeed("sync", node.flags, CLUSTER);
+    expect((await node.program.run("diff", node.flags, CLUSTER)).stdout).toBe("in sync");
   });
 
   test("rules of the other backend that come back, as from a file saved at boot, are a difference", async () => {
