@@ -268,7 +268,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     await program.parseAsync(argv);
     return code;
   } catch (error) {
-    return endOf(error);
+    return endOf(error).catch(() => endWithout(error));
   }
 }
 
@@ -293,6 +293,13 @@ async function endOf(error: unknown): Promise<ExitCode> {
   const facts = { svctables: packageJson.version, node: process.version, command: process.argv[2] ?? "" };
   io.error(bugText(error, facts, styleFor(io.color)));
   return ExitCode.internal;
+}
+
+/** Where our own files cannot be read, since no descriptor is left or another version was just installed, a line must do. */
+function endWithout(error: unknown): ExitCode {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`error: ${message.replace(/[^ -~]+/g, " ")}\n`);
+  return ExitCode.cannotRun;
 }
 
 /** A stream that cannot be written falls silent, and the work goes on: what it does must not depend on its readers. */

@@ -1,4 +1,4 @@
-import type { Backend, Command, Family, Runner } from "../types.ts";
+import type { Backend, Command, Family, KernelCommands, Runner } from "../types.ts";
 import { listed } from "./listing.ts";
 
 /** What kube-proxy leaves behind beside the rules that are the same as ours. */
@@ -10,6 +10,9 @@ export interface Leftover {
   /** Whether KUBE-SERVICES and the chains that it leads to are then kube-proxy's and not ours. */
   readonly ownsChains: boolean;
 }
+
+/** How the nftables backend asks nft. */
+type NftCommands = Pick<KernelCommands, "isAbsent">;
 
 const CANARY = "KUBE-PROXY-CANARY";
 /** Chains of its IPVS mode, which has no canaries; what they match is in ipsets and in IPVS. */
@@ -45,11 +48,11 @@ export async function findCanaries(
  * The tables of kube-proxy's nftables mode. Each is asked for a small map that it always has: with nft 1.0.6 to list
  * all tables means to load all rules. Without nft on this node there can be none to remove.
  */
-export async function findTables(run: Runner): Promise<readonly Leftover[]> {
+export async function findTables(run: Runner, { isAbsent }: NftCommands): Promise<readonly Leftover[]> {
   const leftovers: Leftover[] = [];
   for (const family of ["ip", "ip6"]) {
     const probe = ["list", "map", family, "kube-proxy", "no-endpoint-nodeports"];
-    if ((await listed(run, { program: "nft", args: probe })) === "") continue;
+    if ((await listed(run, { program: "nft", args: probe }, isAbsent)) === "") continue;
     const removal = { program: "nft", args: ["delete", "table", family, "kube-proxy"] };
     leftovers.push({ name: `nft table ${family} kube-proxy`, removal, ownsChains: false });
   }
@@ -57,10 +60,10 @@ export async function findTables(run: Runner): Promise<readonly Leftover[]> {
 }
 
 /** Whether a table of iptables-nft has the chain that all Services are reached by; for tables that it cannot show. */
-export async function mayHoldServices(run: Runner, family: Family): Promise<boolean> {
+export async function mayHoldServices(run: Runner, family: Family, { isAbsent }: NftCommands): Promise<boolean> {
   for (const table of ["filter", "nat"]) {
     const args = ["list", "chain", family === "ipv4" ? "ip" : "ip6", table, "KUBE-SERVICES"];
-    if ((await listed(run, { program: "nft", args })) !== "") return true;
+    if ((await listed(run, { program: "nft", args }, isAbsent)) !== "") return true;
   }
   return false;
 }

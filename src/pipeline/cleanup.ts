@@ -113,7 +113,7 @@ async function findKubeProxy(settings: Settings, machine: Machine, run: Runner):
       leftovers.push(...(await orNone(() => findCanaries(run, backends.iptables, family, flavour))));
     }
   }
-  return [...leftovers, ...(await orNone(() => findTables(run)))];
+  return [...leftovers, ...(await orNone(() => findTables(run, backends.nftables.commands("ipv4", NFT))))];
 }
 
 async function findRules(
@@ -150,7 +150,11 @@ async function readable<T>(
   try {
     return await find();
   } catch (error) {
-    if (error instanceof UnreadableTableError && !(await mayHoldServices(run, family))) return [];
+    if (
+      error instanceof UnreadableTableError &&
+      !(await mayHoldServices(run, family, backends.nftables.commands(family, NFT)))
+    )
+      return [];
     throw error;
   }
 }

@@ -18,7 +18,7 @@ import { DEPENDENT, transaction, writeRemoval } from "./transaction.ts";
 
 const FAILED_LINE = /^[^\n]*?:(\d+):\d+(?:-\d+)?: Error/m;
 /** In the words of nft itself: its loader says the same of a library. */
-const ABSENT = /^Error: .*No such file or directory/m;
+const ABSENT = /\bError: .*No such file or directory/;
 
 /** nft takes a step whole or not at all, so asking beforehand is a courtesy, which a large one would pay for twice. */
 const CHECKED_CHARACTERS = 1 << 20;
