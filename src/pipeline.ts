@@ -41,7 +41,7 @@ import type {
   Trace,
 } from "./types.ts";
 
-export type { FamilyPlan } from "./apply/apply.ts";
+export { type FamilyPlan, reasonOf } from "./apply/apply.ts";
 export { enableRouteLocalnet, isRouteLocalnetOn, restoreRouteLocalnet } from "./apply/routeLocalnet.ts";
 export { save, type Unsaved } from "./apply/stateFile.ts";
 export { environmentOf } from "./discovery/env.ts";

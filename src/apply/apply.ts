@@ -155,9 +155,13 @@ function refusalOf(program: string, result: CommandResult, step: TransactionStep
 
 /** A tool that vanishes or is killed half-way is one more way of not doing what it was told. */
 function refusalOfError(error: unknown): Refusal {
+  return { reason: reasonOf(error), origin: undefined };
+}
+
+/** What went wrong, and what to do about it where that is known. */
+export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const reason = error instanceof UserError ? `${message} (${error.hint})` : message;
-  return { reason, origin: undefined };
+  return error instanceof UserError ? `${message} (${error.hint})` : message;
 }
 
 // ── Write and read back ──────────────────────────────────────────────────────────────────────────

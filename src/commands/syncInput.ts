@@ -14,6 +14,7 @@ import {
   type FamilyPlan,
   type Input,
   judge,
+  reasonOf,
   restoreRouteLocalnet,
   type Sources,
   save,
@@ -274,7 +275,7 @@ async function isRidOfOthers(rest: Rest, settings: Settings, machine: Machine, i
 
 function refusalOf(error: unknown): ApplyResult {
   if (!(error instanceof UserError)) throw error;
-  return { kind: "refused", reason: error.message, origin: undefined, rolledBack: false };
+  return { kind: "refused", reason: reasonOf(error), origin: undefined, rolledBack: false };
 }
 
 const NO_FLOWS: FlowCleanup = { deleted: 0, failures: [] };

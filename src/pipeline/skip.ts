@@ -167,7 +167,8 @@ function fieldOf(value: unknown, name: string): unknown {
  */
 export function mustKnowWhatStays(sifted: Sifted, plans: readonly FamilyPlan[]): void {
   const { skipped, recorded, unsettled } = sifted;
-  if (skipped.length === 0 || (recorded && !(unsettled && plans.some((plan) => mayChange(skipped, plan))))) return;
+  const services = new Set(skipped);
+  if (services.size === 0 || (recorded && !(unsettled && plans.some((plan) => mayChange(services, plan))))) return;
   if (plans.every(({ held }) => held.every(({ objects }) => objects.size === 0))) return;
   throw new UserError(
     "what was accepted before is not recorded, so the rules of the invalid Services cannot be kept",
@@ -176,11 +177,10 @@ export function mustKnowWhatStays(sifted: Sifted, plans: readonly FamilyPlan[]):
 }
 
 /** Whether any of these Services would get a rule, or lose one: the kernel does not tell whose it is that goes. */
-function mayChange(services: readonly string[], { changes }: FamilyPlan): boolean {
+function mayChange(services: ReadonlySet<string>, { changes }: FamilyPlan): boolean {
   return changes.some(
     ({ removed, added }) =>
-      removed.length > 0 ||
-      added.some(({ origin }) => origin !== undefined && services.includes(serviceOfOrigin(origin))),
+      removed.length > 0 || added.some(({ origin }) => origin !== undefined && services.has(serviceOfOrigin(origin))),
   );
 }
 
