@@ -20,7 +20,7 @@ const FILE = "accepted.json";
 const CHANGES_FILE = "accepted.changes.json";
 /** Stands from before a change of the rules until it is recorded what they were made from. */
 const UNSETTLED_FILE = "accepted.unsettled";
-const VERSION = "3";
+const VERSION = "4";
 /** Objects that may be recorded as altered; then all is written anew. */
 const MOST_CHANGES = 1_000;
 const LONGEST_HEAD = 1_024;
@@ -35,6 +35,12 @@ interface Head {
   readonly of: string | null;
 }
 
+/** What is accepted instead, or besides, and what is no more. */
+interface Changes {
+  readonly manifests: readonly Manifest[];
+  readonly gone: readonly string[];
+}
+
 /** The record; undefined when there is none, or it is not as it was written. */
 export async function readAccepted(stateDir: string): Promise<Accepted | undefined> {
   const whole = await readPart(join(stateDir, FILE));
@@ -43,7 +49,7 @@ export async function readAccepted(stateDir: string): Promise<Accepted | undefin
   if (head?.of !== whole.head.digest) return { hash: whole.head.hash, manifests: whole.manifests };
   const changes = await readPart(join(stateDir, CHANGES_FILE));
   if (changes === undefined) return undefined;
-  return { hash: changes.head.hash, manifests: replaced(whole.manifests, changes.manifests) };
+  return { hash: changes.head.hash, manifests: replaced(whole.manifests, changes) };
 }
 
 /** Whether the record is that of this input. */
@@ -60,12 +66,21 @@ export async function writeAccepted(stateDir: string, { hash, manifests }: Accep
   await unsettle(stateDir);
   // First, since they might fit the new record, too, and were made for the old one.
   await rm(join(stateDir, CHANGES_FILE), { force: true });
-  await writePart(stateDir, FILE, { hash, of: null }, manifests);
+  await writePart(stateDir, FILE, { hash, of: null }, { manifests, gone: [] });
   await settle(stateDir);
 }
 
-/** Puts these in the place of objects of the same kind and name; where there is no record, none is made. */
-export async function replaceAccepted(stateDir: string, hash: string, manifests: readonly Manifest[]): Promise<void> {
+/**
+ * Puts these in the place of objects of the same kind and name, or beside the others, and takes out what is gone; where
+ * there is no record, none is made.
+ * @param gone as "Service default/web"
+ */
+export async function replaceAccepted(
+  stateDir: string,
+  hash: string,
+  manifests: readonly Manifest[],
+  gone: readonly string[],
+): Promise<void> {
   const whole = await headOf(join(stateDir, FILE));
   if (whole === undefined || whole === "damaged") return;
   const head = await headOf(join(stateDir, CHANGES_FILE));
@@ -73,14 +88,14 @@ export async function replaceAccepted(stateDir: string, hash: string, manifests:
   const before = isContinued ? await readPart(join(stateDir, CHANGES_FILE)) : undefined;
   // What damaged changes said is lost, and with it what was accepted.
   if (isContinued && before === undefined) return forgetAccepted(stateDir);
-  const names = new Set(manifests.map(nameOf));
-  const changes = [...(before?.manifests ?? []).filter((one) => !names.has(nameOf(one))), ...manifests];
-  if (changes.length <= MOST_CHANGES) {
+  const changes = merged(before ?? { manifests: [], gone: [] }, { manifests, gone });
+  if (changes.manifests.length + changes.gone.length <= MOST_CHANGES) {
     await writePart(stateDir, CHANGES_FILE, { hash, of: whole.digest }, changes);
     return settle(stateDir);
   }
   const all = await readAccepted(stateDir);
-  if (all !== undefined) await writeAccepted(stateDir, { hash, manifests: replaced(all.manifests, manifests) });
+  if (all !== undefined)
+    await writeAccepted(stateDir, { hash, manifests: replaced(all.manifests, { manifests, gone }) });
 }
 
 export async function forgetAccepted(stateDir: string): Promise<void> {
@@ -122,9 +137,29 @@ function nameOf({ kind, metadata }: Manifest): string {
   return `${kind} ${metadata.namespace}/${metadata.name}`;
 }
 
-function replaced(manifests: readonly Manifest[], changes: readonly Manifest[]): readonly Manifest[] {
-  const changed = new Map(changes.map((manifest) => [nameOf(manifest), manifest]));
-  return manifests.map((one) => changed.get(nameOf(one)) ?? one);
+function replaced(manifests: readonly Manifest[], { manifests: others, gone }: Changes): readonly Manifest[] {
+  const changed = new Map(others.map((manifest) => [nameOf(manifest), manifest]));
+  const removed = new Set(gone);
+  const kept: Manifest[] = [];
+  for (const one of manifests) {
+    const name = nameOf(one);
+    if (!removed.has(name)) kept.push(changed.get(name) ?? one);
+    changed.delete(name);
+  }
+  return [...kept, ...changed.values()];
+}
+
+/** Two changes, one after the other, as one. */
+function merged(before: Changes, after: Changes): Changes {
+  const now = new Set(after.manifests.map(nameOf));
+  const gone = new Set(after.gone);
+  return {
+    manifests: [
+      ...before.manifests.filter((one) => !now.has(nameOf(one)) && !gone.has(nameOf(one))),
+      ...after.manifests,
+    ],
+    gone: [...new Set([...before.gone, ...gone])].filter((one) => !now.has(one)),
+  };
 }
 
 // ── One file ─────────────────────────────────────────────────────────────────────────────────────
@@ -153,15 +188,13 @@ function headIn(text: string): Head | undefined {
   return of === null || typeof of === "string" ? { version, hash, digest, of } : undefined;
 }
 
-async function readPart(
-  file: string,
-): Promise<{ readonly head: Head; readonly manifests: readonly Manifest[] } | undefined> {
+async function readPart(file: string): Promise<(Changes & { readonly head: Head }) | undefined> {
   try {
     const text = await readFile(file, "utf8");
     const head = headIn(text);
     const content = text.slice(text.indexOf("\n") + 1);
     if (head === undefined || head.digest !== digestOf(content)) return undefined;
-    return { head, manifests: JSON.parse(content) as readonly Manifest[] };
+    return { head, ...(JSON.parse(content) as Changes) };
   } catch {
     return undefined;
   }
@@ -172,9 +205,9 @@ async function writePart(
   stateDir: string,
   name: string,
   { hash, of }: Pick<Head, "hash" | "of">,
-  manifests: readonly Manifest[],
+  { manifests, gone }: Changes,
 ): Promise<void> {
-  const content = JSON.stringify(manifests);
+  const content = JSON.stringify({ manifests, gone });
   const head: Head = { version: VERSION, hash, digest: digestOf(content), of };
   try {
     await replaceFile(join(stateDir, name), `${JSON.stringify(head)}\n${content}`);

@@ -1,8 +1,20 @@
 import type { Diagnostic, ServiceManifest } from "../types.ts";
 import { bundleOf, keyOf, type Side } from "./checks/bundle.ts";
-import { claimChecks } from "./checks/clashes.ts";
+import { claimChecks, claimedBy } from "./checks/clashes.ts";
 import { noNeighbours } from "./neighbours.ts";
 import { contextOf, findingAbout, type ValidateOptions } from "./validate.ts";
+
+const SERVICE_SUFFIX = "-service";
+
+/**
+ * What a Service that has a cluster IP claims: addresses, node ports, and the names that its environment variables begin
+ * with. Nothing is to be said about two Services that have none of it in common, and their rules are apart.
+ */
+export function claimsOf(manifest: ServiceManifest): readonly string[] {
+  const key = keyOf(manifest);
+  const names = key.endsWith(SERVICE_SUFFIX) ? [key, key.slice(0, -SERVICE_SUFFIX.length)] : [key];
+  return [...new Set([...claimedBy(manifest), ...names])];
+}
 
 /** One of two Services that claim the same, and what is to be said about it. */
 export interface Clash {

@@ -1,3 +1,4 @@
+import { SERVICE_NAME } from "../labels.ts";
 import type { Kind } from "./objects.ts";
 import { quote, visible } from "./quote.ts";
 
@@ -91,4 +92,24 @@ function isBuiltIn(apiVersion: string): boolean {
 
 function unclear(code: string, path: string, message: string, hint: string): Identity {
   return { kind: "unclear", code, path, message, hint };
+}
+
+/**
+ * "namespace/name" of the Service that an object is, or serves, from raw values, since it may be invalid; undefined if
+ * it does neither.
+ */
+export function servedBy(value: unknown, defaultNamespace: string): string | undefined {
+  const kind = fieldOf(value, "kind");
+  const metadata = fieldOf(value, "metadata");
+  const name =
+    kind === "EndpointSlice" ? fieldOf(fieldOf(metadata, "labels"), SERVICE_NAME) : fieldOf(metadata, "name");
+  if (kind !== "Service" && kind !== "Endpoints" && kind !== "EndpointSlice") return undefined;
+  if (typeof name !== "string") return undefined;
+  const namespace = fieldOf(metadata, "namespace") ?? defaultNamespace;
+  return typeof namespace === "string" ? `${namespace === "" ? defaultNamespace : namespace}/${name}` : undefined;
+}
+
+/** A field that an object has itself; undefined for anything else. */
+export function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, field)?.value : undefined;
 }

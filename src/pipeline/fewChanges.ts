@@ -2,9 +2,10 @@ import { isRecorded, replaceAccepted } from "../apply/accepted.ts";
 import { readIndex } from "../apply/itemIndex.ts";
 import { readTableRecord, type TableRecord } from "../apply/record.ts";
 import { nftables } from "../backends/nftables/index.ts";
-import { isInPart, readPart, withServices } from "../backends/nftables/part.ts";
+import { isInPart, ownedBy, readPart, withServices } from "../backends/nftables/part.ts";
 import { diff } from "../diff.ts";
-import { type ChangedPart, changedPart, type ItemIndex, indexOf, onlyText, whoIs } from "../input/items.ts";
+import { type AcceptedPart, acceptedPart, type ChangedPart, changedPart } from "../input/changedPart.ts";
+import { type ItemIndex, indexOf, onlyText } from "../input/items.ts";
 import { joinAddress } from "../ip.ts";
 import { type Decision, decide, type FamilyPlan, type Input, judge, type Sources } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -15,28 +16,27 @@ import { type Completed, complete } from "./standalone.ts";
 import { merged, patched, patchesOf } from "./tablePatch.ts";
 
 /**
- * The short way for a large cluster in which the endpoints of a few Services changed: of the input only what changed
+ * The short way for a large cluster in which a few Services, or their endpoints, changed: of the input only what changed
  * is parsed, of the tables only what these Services have is read, decided and compared. Where that might lead
  * elsewhere than the long way does, there is no short way.
  */
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
-/** Slices that may differ. */
-const MOST_SLICES = 100;
+/** Services and slices that may come, go or differ. */
+const MOST_ITEMS = 100;
 /** Elements that may be recorded as changed; then the record is written anew. */
 const MOST_PATCHES = 5_000;
 /** Endpoints on this node that may go: for each the whole record is searched. */
 const MOST_LOCAL_GONE = 20;
 
 export interface FewChanges {
-  /** The Services of which an EndpointSlice changed, with all that belongs to them. */
+  /** The Services that changed, or of which an EndpointSlice did, with all that belongs to them. */
   readonly input: Input;
   /** What was accepted of it: without what was filled in. */
-  readonly accepted: readonly Manifest[];
+  readonly manifests: readonly Manifest[];
+  readonly accepted: AcceptedPart;
   readonly decisions: readonly Decision[];
   readonly plans: readonly FamilyPlan[];
-  /** The index of the input as it is now. */
-  readonly index: ItemIndex;
   readonly left: Footprint;
 }
 
@@ -65,12 +65,13 @@ export async function planFewChanges(
   const left = await footprintOf(settings.stateDir);
   const bytes = onlyText(sources);
   if (bytes === undefined || left === undefined || left.from !== origin.digest || left.index === null) return undefined;
-  const index = await readIndex(settings.stateDir, left.index);
-  const part = index === undefined ? undefined : changedPart(index as ItemIndex, bytes, MOST_SLICES);
-  if (part === undefined || !(await isStamped(left, run))) return undefined;
+  const index = (await readIndex(settings.stateDir, left.index)) as ItemIndex | undefined;
+  const part = index === undefined ? undefined : changedPart(index, bytes, MOST_ITEMS, settings.namespace);
+  if (index === undefined || part === undefined || !(await isStamped(left, run))) return undefined;
   const judged = judgedPart(part, sources, settings);
+  const accepted = judged === undefined ? undefined : acceptedPart(index, part, judged.manifests);
   const input = judged === undefined ? undefined : await completedPart(judged, settings);
-  if (judged === undefined || input === undefined) return undefined;
+  if (judged === undefined || accepted === undefined || input === undefined) return undefined;
   const families = part.changes === 0 ? [] : (settings.families ?? FAMILIES);
   const decisions = families.map((family) => decide(input.manifests, settings, host, family));
   const plans: FamilyPlan[] = [];
@@ -79,25 +80,26 @@ export async function planFewChanges(
     const stamp = left.stamps[family];
     if (stamp === undefined && servicePorts.length === 0) continue;
     const record = stamp === undefined ? undefined : await readTableRecord(settings.stateDir, family);
-    const plan = record?.stamp === stamp && record !== undefined ? planFamily(decision, record) : undefined;
+    const plan =
+      record?.stamp === stamp && record !== undefined ? planFamily(decision, record, accepted.formerClaims) : undefined;
     if (plan === undefined) return undefined;
     plans.push(plan);
   }
-  return { input, accepted: judged.manifests, decisions, plans, index: part.index, left };
+  return { input, manifests: judged.manifests, accepted, decisions, plans, left };
 }
 
 /** Continues the record of what was accepted, where there is one. */
 export async function noteFewAccepted(
-  { accepted, left }: FewChanges,
+  { manifests, accepted, left }: FewChanges,
   { hash }: Sources,
   { stateDir }: Settings,
 ): Promise<void> {
-  if (await isRecorded(stateDir, left.inputHash)) await replaceAccepted(stateDir, hash, accepted);
+  if (await isRecorded(stateDir, left.inputHash)) await replaceAccepted(stateDir, hash, manifests, accepted.gone);
 }
 
 /** Leaves what makes the next run quick. */
 export async function noteFewChanges(
-  { index, left, plans }: FewChanges,
+  { accepted: { index }, left, plans }: FewChanges,
   { hash }: Sources,
   origin: RulesOrigin,
   settings: Settings,
@@ -108,17 +110,15 @@ export async function noteFewChanges(
   await noteAsLeft(() => made, plans, settings);
 }
 
-/** The part as input of its own; undefined if there is anything to say about it, or it is not what it was. */
-function judgedPart(part: ChangedPart, { inputs }: Sources, settings: Settings): Input | undefined {
+/** The part as input of its own; undefined if there is anything to say about it. */
+function judgedPart({ text, places }: ChangedPart, { inputs }: Sources, settings: Settings): Input | undefined {
   const name = inputs[0] !== undefined && "name" in inputs[0] ? inputs[0].name : "-";
-  const text = { name, bytes: part.text, fromDirectory: false, rereadable: false };
-  const judged = judge({ inputs: [text] }, settings);
+  const judged = judge({ inputs: [{ name, bytes: text, fromDirectory: false, rereadable: false }] }, settings);
+  if (judged.diagnostics.length > 0) return undefined;
   const manifests = judged.manifests.map(
-    (manifest, at): Manifest => ({ ...manifest, source: { ...manifest.source, item: part.places[at] ?? at } }),
+    (manifest, at): Manifest => ({ ...manifest, source: { ...manifest.source, item: places[at] ?? at } }),
   );
-  if (judged.diagnostics.length > 0 || manifests.length !== part.who.length) return undefined;
-  const isSame = manifests.every((manifest, at) => JSON.stringify(whoIs(manifest)) === JSON.stringify(part.who[at]));
-  return isSame ? { ...judged, manifests } : undefined;
+  return { ...judged, manifests };
 }
 
 /** Undefined if anything had to be filled in that depends on the whole. */
@@ -128,13 +128,18 @@ async function completedPart(input: Input, settings: Settings): Promise<Input | 
   return completed.input;
 }
 
-function planFamily({ family, wanted }: Decision, record: TableRecord): FamilyPlan | undefined {
-  const [part] = readPart(record.text, family, wanted);
-  const [held] = part === undefined ? [] : patched([part], record.patches, isInPart(wanted));
+function planFamily(
+  { family, wanted }: Decision,
+  record: TableRecord,
+  formerClaims: ReadonlySet<string>,
+): FamilyPlan | undefined {
+  const isOwn = ownedBy(wanted, formerClaims);
+  const [part] = readPart(record.text, family, isOwn);
+  const [held] = part === undefined ? [] : patched([part], record.patches, isInPart(isOwn));
   const [services] = wanted;
   if (part === undefined || held === undefined || services === undefined) return undefined;
   let gone = 0;
-  const table = withServices(held, services, (ip, port) => {
+  const table = withServices(held, services, isOwn, (ip, port) => {
     gone += 1;
     return gone > MOST_LOCAL_GONE || isUsedElsewhere(record, part, ip, port);
   });

@@ -10,10 +10,11 @@ import {
 } from "../apply/accepted.ts";
 import { ExitCode, UserError } from "../errors.ts";
 import { type Clash, clashesWith } from "../input/claims.ts";
-import { SERVICE_NAME, servedServiceOf } from "../labels.ts";
+import { servedBy } from "../input/identify.ts";
+import { servedServiceOf } from "../labels.ts";
 import { type FamilyPlan, type Input, validateOptions } from "../pipeline.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { ApplyResult, Diagnostic, Document, Manifest, Origin, ServiceManifest, Source } from "../types.ts";
+import type { ApplyResult, Diagnostic, Manifest, Origin, ServiceManifest, Source } from "../types.ts";
 import { complete } from "./standalone.ts";
 
 export { forgetAccepted } from "../apply/accepted.ts";
@@ -82,7 +83,7 @@ function servicesOf(errors: readonly Diagnostic[], input: Input, { namespace }: 
   const skipped = new Set<string>();
   for (const { source } of errors) {
     const document = documents.get(placeKey(source));
-    const service = document === undefined ? undefined : serviceOfDocument(document, namespace);
+    const service = document === undefined ? undefined : servedBy(document.value, namespace);
     if (service === undefined) return undefined;
     skipped.add(service);
   }
@@ -131,18 +132,6 @@ function placeKey({ file, document, item }: Source): string {
   return JSON.stringify([file, document, item ?? -1]);
 }
 
-/** The Service that an object of the input is, or belongs to; from raw values, since the object may be invalid. */
-function serviceOfDocument({ value }: Document, defaultNamespace: string): string | undefined {
-  const kind = fieldOf(value, "kind");
-  const metadata = fieldOf(value, "metadata");
-  const name =
-    kind === "EndpointSlice" ? fieldOf(fieldOf(metadata, "labels"), SERVICE_NAME) : fieldOf(metadata, "name");
-  if (kind !== "Service" && kind !== "Endpoints" && kind !== "EndpointSlice") return undefined;
-  if (typeof name !== "string") return undefined;
-  const namespace = fieldOf(metadata, "namespace") ?? defaultNamespace;
-  return typeof namespace === "string" ? `${namespace === "" ? defaultNamespace : namespace}/${name}` : undefined;
-}
-
 function serviceOfManifest({ kind, metadata }: Manifest): string | undefined {
   switch (kind) {
     case "Service":
@@ -153,11 +142,6 @@ function serviceOfManifest({ kind, metadata }: Manifest): string | undefined {
     default:
       return undefined;
   }
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
-  return (value as Readonly<Record<string, unknown>>)[name];
 }
 
 /**

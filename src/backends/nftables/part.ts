@@ -12,37 +12,43 @@ import { type ElementObject, isElements } from "./text.ts";
 
 /** Maps and sets whose keys begin with an address and port, or a NodePort, of one ServicePort. */
 const FRONTENDS = ["service-ips", "no-endpoint-services", "service-nodeports", "no-endpoint-nodeports"] as const;
+const CLUSTER_IPS = "cluster-ips";
 const HAIRPINS = "hairpin-connections";
 
 type Elements = ElementObject["elements"];
 const NO_ELEMENTS: Elements = new Map();
 
-/**
- * What a written table (`compile`'s own text) holds, of endpoints only those of the Services that are in `wanted`.
- * All others are cut out of the text, not read.
- */
-export function readPart(text: string, family: Family, wanted: readonly Table[]): readonly Table[] {
-  return read(excerpt(text, prefixesIn(wanted)), family);
+/** What of a table belongs to the Services of a part. */
+export interface Owned {
+  /** @param frontend "ADDRESS . PROTOCOL . PORT" or "PROTOCOL . NODEPORT" */
+  readonly frontend: (frontend: string) => boolean;
+  /** @param prefix the key of an endpoint without its index */
+  readonly endpoints: (map: string, prefix: string) => boolean;
+  readonly clusterIP: (ip: string) => boolean;
 }
 
-/** Whether an element belongs to a part that holds these Services. */
-export function isInPart(wanted: readonly Table[]): (object: string, key: string) => boolean {
-  const prefixes = prefixesIn(wanted);
-  return (object, key) => {
-    const own = prefixes.get(object);
-    return own === undefined ? !isEndpointsMap(object) : own.has(prefixOf(key));
+/**
+ * What is wanted of these Services, and what was.
+ * @param formerClaims addresses and node ports that they had, and that no other Service claims
+ */
+export function ownedBy(wanted: readonly Table[], formerClaims: ReadonlySet<string>): Owned {
+  const frontends = new Set(wanted.flatMap((table) => [...frontendsIn(table)]));
+  const prefixes = prefixesOf(frontends);
+  return {
+    frontend: (frontend) => {
+      const parts = frontend.split(" . ");
+      return frontends.has(frontend) || formerClaims.has(parts[parts.length === 3 ? 0 : 1] ?? "");
+    },
+    endpoints: (map, prefix) =>
+      prefixes.get(map)?.has(prefix) === true || formerClaims.has(prefix.slice(0, prefix.indexOf(" "))),
+    clusterIP: (ip) => formerClaims.has(ip),
   };
 }
 
-/** The key of an endpoint without its index. */
-function prefixOf(key: string): string {
-  return key.slice(0, key.lastIndexOf(" ") + 1);
-}
-
 /** What the keys of endpoints begin with, by map. */
-function prefixesIn(wanted: readonly Table[]): ReadonlyMap<string, ReadonlySet<string>> {
+function prefixesOf(frontends: ReadonlySet<string>): ReadonlyMap<string, ReadonlySet<string>> {
   const prefixes = new Map<string, Set<string>>();
-  for (const frontend of wanted.flatMap((table) => [...frontendsIn(table)])) {
+  for (const frontend of frontends) {
     const parts = frontend.split(" . ");
     const isNodePort = parts.length === 2;
     const [protocol, port] = parts.slice(-2);
@@ -53,18 +59,36 @@ function prefixesIn(wanted: readonly Table[]): ReadonlyMap<string, ReadonlySet<s
   return prefixes;
 }
 
-/** A key without its comment. */
+/**
+ * What a written table (`compile`'s own text) holds, of endpoints only those of the part's Services. All others are cut
+ * out of the text, not read.
+ */
+export function readPart(text: string, family: Family, owned: Owned): readonly Table[] {
+  return read(excerpt(text, owned), family);
+}
+
+/** Whether an element belongs to the part that these Services are. */
+export function isInPart(owned: Owned): (object: string, key: string) => boolean {
+  return (object, key) => !isEndpointsMap(object) || owned.endpoints(object, prefixOf(key));
+}
+
+/** The key of an endpoint without its index. */
+function prefixOf(key: string): string {
+  return key.slice(0, key.lastIndexOf(" ") + 1);
+}
+
+/** A key without its comment, and without a source. */
 function frontendOf(key: string): string {
   const comment = key.indexOf(" comment ");
-  return comment < 0 ? key : key.slice(0, comment);
+  return (comment < 0 ? key : key.slice(0, comment)).split(" . ").slice(0, 3).join(" . ");
 }
 
 const ELEMENTS = "\t\telements = { ";
 const ELEMENTS_END = " }\n";
 const SEPARATOR = ",\n\t\t\t     ";
 
-/** The text with only those elements in the endpoints maps whose keys begin with one of the prefixes. */
-function excerpt(text: string, prefixes: ReadonlyMap<string, ReadonlySet<string>>): string {
+/** The text with only those elements in the endpoints maps that are owned. */
+function excerpt(text: string, owned: Owned): string {
   let rest = "";
   let at = 0;
   for (const name of PROTOCOLS.flatMap((protocol) => [
@@ -76,7 +100,8 @@ function excerpt(text: string, prefixes: ReadonlyMap<string, ReadonlySet<string>
     const end = text.indexOf("\n\t}\n", head);
     const first = text.indexOf(ELEMENTS, head);
     if (end < 0 || first < 0 || first > end) continue;
-    const kept = elementsWith(text.slice(first + ELEMENTS.length, end + 1 - ELEMENTS_END.length), prefixes.get(name));
+    const elements = text.slice(first + ELEMENTS.length, end + 1 - ELEMENTS_END.length);
+    const kept = elementsWith(elements, (prefix) => owned.endpoints(name, prefix));
     rest += text.slice(at, first);
     if (kept.length > 0) rest += `${ELEMENTS}${kept.join(SEPARATOR)}${ELEMENTS_END}`;
     at = end + 1;
@@ -88,36 +113,40 @@ function excerpt(text: string, prefixes: ReadonlyMap<string, ReadonlySet<string>
 const RUN = /((?:\S+ \. )+)\d+ : [^,]*(?:,\n\t\t\t {5}\1\d+ : [^,]*)*/y;
 
 /** The runs whose prefix is wanted; one pass over the text, which looks at a run and not at its elements. */
-function elementsWith(elements: string, prefixes: ReadonlySet<string> | undefined): readonly string[] {
+function elementsWith(elements: string, isWanted: (prefix: string) => boolean): readonly string[] {
   const kept: string[] = [];
-  if (prefixes === undefined) return kept;
   RUN.lastIndex = 0;
   for (let run = RUN.exec(elements); run !== null; run = RUN.exec(elements)) {
-    if (prefixes.has(run[1] ?? "")) kept.push(run[0]);
+    if (isWanted(run[1] ?? "")) kept.push(run[0]);
     RUN.lastIndex += SEPARATOR.length;
   }
   return kept;
 }
 
-// ── Other endpoints for the same Services ────────────────────────────────────────────────────────
+// ── The same Services as they are now ────────────────────────────────────────────────────────────
 
 /** Whether an endpoint may serve a Service that is not in the part. */
 export type UsedElsewhere = (ip: string, port: string) => boolean;
 
 /**
  * What is held, but with the Services of `wanted` as they are there, settled and stamped. Undefined if a part of the
- * table cannot tell: with session affinity, or if it was written by other settings.
- * @param held a part that holds these Services
+ * table cannot tell: with session affinity, where source ranges change, if no Service is left, or if it was written by
+ * other settings.
+ * @param held a part that holds what is owned
  */
-export function withServices(held: Table, wanted: Table, isUsedElsewhere: UsedElsewhere): Table | undefined {
-  const own = frontendsIn(wanted);
-  if (haveAffinity(held, own)) return undefined;
+export function withServices(
+  held: Table,
+  wanted: Table,
+  owned: Owned,
+  isUsedElsewhere: UsedElsewhere,
+): Table | undefined {
+  if (haveAffinity(held, owned)) return undefined;
   const objects = new Map(held.objects);
   for (const [name, object] of wanted.objects) {
     if (name === STAMP || name === HAIRPINS) continue;
     const there = held.objects.get(name);
     if (isElements(object)) {
-      const elements = elementsFor(there, object, own);
+      const elements = elementsFor(there, object, owned);
       if (elements === undefined) return undefined;
       objects.set(name, { ...object, elements });
     } else if (isAffinityChain(name)) return undefined;
@@ -127,16 +156,17 @@ export function withServices(held: Table, wanted: Table, isUsedElsewhere: UsedEl
   const hairpins = hairpinsFor(held, wanted, isUsedElsewhere);
   if (hairpins === undefined) return undefined;
   objects.set(HAIRPINS, hairpins);
+  if (frontendsIn({ ...held, objects }).size === 0) return undefined;
   const alone = stamped(held, nextEndpointOf(held));
   const [settled] = settle([withoutIdleChains({ ...held, objects })], [alone]);
   return settled === undefined ? undefined : restamped(settled, alone, held);
 }
 
 /** Whether the way to one of these frontends leads to chains of its Service's own, which this change would empty. */
-function haveAffinity({ objects }: Table, frontends: ReadonlySet<string>): boolean {
+function haveAffinity({ objects }: Table, owned: Owned): boolean {
   return FRONTENDS.some((name) => {
     for (const { key, value } of elementsIn(objects, name).values()) {
-      if (value.startsWith("goto ") && isAffinityChain(value.slice(5)) && frontends.has(frontendOf(key))) return true;
+      if (value.startsWith("goto ") && isAffinityChain(value.slice(5)) && owned.frontend(frontendOf(key))) return true;
     }
     return false;
   });
@@ -162,23 +192,18 @@ function hasSameRules(one: TableObject | undefined, other: TableObject): boolean
   return one.lines.every(({ text }, index) => text === other.lines[index]?.text);
 }
 
-/** Undefined if the declaration differs, or what endpoints do not decide. */
-function elementsFor(
-  there: TableObject | undefined,
-  wanted: ElementObject,
-  own: ReadonlySet<string>,
-): Elements | undefined {
+/** Undefined if the declaration differs, or what is neither an address nor an endpoint. */
+function elementsFor(there: TableObject | undefined, wanted: ElementObject, owned: Owned): Elements | undefined {
   if (there === undefined || !isElements(there) || there.declaration !== wanted.declaration) return undefined;
-  if (isEndpointsMap(there.name)) return wanted.elements;
-  const gone: string[] = [];
-  for (const key of there.elements.keys()) {
-    if (!wanted.elements.has(key) && own.has(frontendOf(key))) gone.push(key);
+  const { name, elements: before } = there;
+  if (isEndpointsMap(name)) return wanted.elements;
+  const isOwned = (key: string) => (name === CLUSTER_IPS ? owned.clusterIP(key) : owned.frontend(frontendOf(key)));
+  const gone = [...before.keys()].filter((key) => !wanted.elements.has(key) && isOwned(key));
+  if (name !== CLUSTER_IPS && !FRONTENDS.some((one) => one === name)) {
+    const isKnown = [...wanted.elements.keys()].every((key) => before.has(key));
+    return isKnown && gone.length === 0 ? before : undefined;
   }
-  if (!FRONTENDS.some((name) => name === there.name)) {
-    const isKnown = [...wanted.elements.keys()].every((key) => there.elements.has(key));
-    return isKnown && gone.length === 0 ? there.elements : undefined;
-  }
-  const elements = new Map(there.elements);
+  const elements = new Map(before);
   for (const key of gone) elements.delete(key);
   for (const [key, element] of wanted.elements) elements.set(key, element);
   return elements;

@@ -94,22 +94,29 @@ const nodePort: BundleCheck = {
   ),
   run: ({ manifests }, report) => {
     const owners = new Map<number, string>();
-    const claim = (manifest: ServiceManifest, number: number, path: string) => {
-      const owner = owners.get(number);
-      if (owner !== undefined && owner !== keyOf(manifest)) {
-        report(manifest, path, invalid(number, `provided port is already allocated to Service ${owner}`));
-      } else owners.set(number, keyOf(manifest));
-    };
     for (const manifest of manifests) {
-      if (manifest.kind !== "Service" || manifest.spec.type === "ExternalName") continue;
-      manifest.spec.ports?.forEach(({ nodePort: number = 0 }, i) => {
-        if (number !== 0) claim(manifest, number, `spec.ports[${i}].nodePort`);
-      });
-      const check = manifest.spec.healthCheckNodePort ?? 0;
-      if (check !== 0) claim(manifest, check, "spec.healthCheckNodePort");
+      if (manifest.kind !== "Service") continue;
+      for (const { number, path } of nodePorts(manifest)) {
+        const owner = owners.get(number);
+        if (owner !== undefined && owner !== keyOf(manifest)) {
+          report(manifest, path, invalid(number, `provided port is already allocated to Service ${owner}`));
+        } else owners.set(number, keyOf(manifest));
+      }
     }
   },
 };
+
+/** Numbers that a Service takes from the pool of node ports, with the field that names them. */
+function nodePorts({ spec }: ServiceManifest): readonly { readonly number: number; readonly path: string }[] {
+  const found: { number: number; path: string }[] = [];
+  if (spec.type === "ExternalName") return found;
+  spec.ports?.forEach(({ nodePort: number = 0 }, i) => {
+    if (number !== 0) found.push({ number, path: `spec.ports[${i}].nodePort` });
+  });
+  const check = spec.healthCheckNodePort ?? 0;
+  if (check !== 0) found.push({ number: check, path: "spec.healthCheckNodePort" });
+  return found;
+}
 
 /** Addresses of a Service beside its cluster IPs, canonical, with the field that names them. */
 function outerAddresses({ spec, status }: ServiceManifest): readonly { readonly ip: string; readonly path: string }[] {
@@ -244,6 +251,15 @@ function eachExternalIP(
       if (ip !== undefined) found(manifest, ip, `spec.externalIPs[${i}]`);
     });
   }
+}
+
+/** Every address, canonical, and every node port that a Service claims: two that share none of them never clash. */
+export function claimedBy(manifest: ServiceManifest): readonly string[] {
+  return [
+    ...clusterIPs(manifest).map((text) => canonicalIP(text) ?? text),
+    ...outerAddresses(manifest).map(({ ip }) => ip),
+    ...nodePorts(manifest).map(({ number }) => String(number)),
+  ];
 }
 
 /** What two Services cannot both have. */

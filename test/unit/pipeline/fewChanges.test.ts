@@ -1,167 +1,49 @@
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readAccepted, writeAccepted } from "../../../src/apply/accepted.ts";
 import { readTableRecord } from "../../../src/apply/record.ts";
 import { nftables } from "../../../src/backends/nftables/index.ts";
-import { diff } from "../../../src/diff.ts";
-import { footprintOf, noteAsLeft, type RulesOrigin } from "../../../src/pipeline/asLeft.ts";
+import { footprintOf } from "../../../src/pipeline/asLeft.ts";
+import { mayBeFew } from "../../../src/pipeline/fewChanges.ts";
+import { carryOut, judge } from "../../../src/pipeline.ts";
+import { listNft, runNft } from "../../support/nftKernel.ts";
 import {
-  indexFor,
-  mayBeFew,
-  noteFewAccepted,
-  noteFewChanges,
-  planFewChanges,
-} from "../../../src/pipeline/fewChanges.ts";
-import type { ThisNode } from "../../../src/pipeline/node.ts";
-import { complete } from "../../../src/pipeline/standalone.ts";
-import { carryOut, decide, judge, plan, readSources, type Sources, wishesOf } from "../../../src/pipeline.ts";
-import { type Settings, settingsOf } from "../../../src/settings/settings.ts";
-import type { Command, CommandResult, Family } from "../../../src/types.ts";
-import { listNft, NftError, type NftKernel, runNft } from "../../support/nftKernel.ts";
+  BALANCED,
+  BASE,
+  damage,
+  type Item,
+  inState,
+  isShort,
+  kernels,
+  LABEL,
+  longWay,
+  node,
+  ONE,
+  ORIGIN,
+  planLong,
+  planShort,
+  serviceItem,
+  settings,
+  shortWay,
+  sliceItem,
+  sourcesOf,
+  startNode,
+  THREE,
+  TWO,
+  textOf,
+  withDb,
+  withWeb,
+} from "../../support/shortWay.ts";
 
-/** One run after the other on a node in memory, the way `sync` goes: when the short way is gone, and when not. */
+/** One run after the other, the way `sync` goes: when the short way is gone, and when not. */
 
-const OK: CommandResult = { exitCode: 0, stdout: "", stderr: "" };
-const HOST = { hostName: "n1", addresses: ["192.168.0.2"], conntrackIsLiberal: false, randomFully: true };
-const LABEL = "kubernetes.io/service-name";
-
-let settings: Settings;
-let kernels: Record<Family, NftKernel>;
-let node: ThisNode;
-let origin: RulesOrigin;
-
-beforeEach(async () => {
-  const stateDir = await mkdtemp(join(tmpdir(), "svctables-few-"));
-  settings = settingsOf([
-    { key: "stateDir", value: stateDir, where: "" },
-    { key: "backend", value: "nftables", where: "" },
-  ]);
-  kernels = { ipv4: undefined, ipv6: undefined };
-  node = { kernel: { run: async (command) => obey(command), flavour: "nft", records: stateDir }, host: HOST };
-  origin = { digest: "these settings", glance: undefined };
-});
+beforeEach(startNode);
 afterEach(() => rm(settings.stateDir, { recursive: true }));
-
-function obey({ args, input }: Command): CommandResult {
-  const family: Family = (input ?? args.join(" ")).includes(" ip6 ") ? "ipv6" : "ipv4";
-  if (args.includes("-f")) {
-    try {
-      const after = runNft(kernels[family], input ?? "");
-      if (!args.includes("-c")) kernels[family] = after;
-      return OK;
-    } catch (error) {
-      if (error instanceof NftError) return { exitCode: 1, stdout: "", stderr: error.message };
-      throw error;
-    }
-  }
-  const kernel = kernels[family];
-  if (kernel === undefined) return { exitCode: 1, stdout: "", stderr: "Error: No such file or directory" };
-  if (!args.includes("map")) return { ...OK, stdout: listNft(kernel) };
-  const sets = new Map([...kernel.sets].filter(([name]) => name === "stamp"));
-  return { ...OK, stdout: listNft({ ...kernel, sets, chains: new Map() }) };
-}
-
-// ── Input ────────────────────────────────────────────────────────────────────────────────────────
-
-type Item = Readonly<Record<string, unknown>>;
-
-function serviceItem(name: string, clusterIP: string, spec: Item = {}): Item {
-  return { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { clusterIP, ports: [{ port: 80 }], ...spec } };
-}
-
-function sliceItem(service: string, addresses: readonly string[], more: Item = {}, name = `${service}-1`): Item {
-  return {
-    apiVersion: "discovery.k8s.io/v1",
-    kind: "EndpointSlice",
-    metadata: { name, uid: name, labels: { [LABEL]: service } },
-    addressType: addresses[0]?.includes(":") === true ? "IPv6" : "IPv4",
-    ports: [{ name: "", port: 80 }],
-    endpoints: addresses.map((address) => ({ addresses: [address] })),
-    ...more,
-  };
-}
-
-/** Session affinity somewhere, so that no table is listed every time. */
-const BASE = [
-  serviceItem("sticky", "172.30.0.1", { sessionAffinity: "ClientIP" }),
-  sliceItem("sticky", ["10.180.1.1"]),
-  serviceItem("web", "172.30.0.2"),
-  serviceItem("db", "172.30.0.3"),
-  sliceItem("db", ["10.180.3.1"]),
-  { apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, spec: {} },
-];
-
-const withWeb = (web: readonly string[], more: Item = {}, base: readonly Item[] = BASE) => [
-  ...base,
-  sliceItem("web", web, more),
-];
-const ONE = withWeb(["10.180.2.1"]);
-const TWO = withWeb(["10.180.2.1", "10.180.2.2"]);
-const THREE = withWeb(["10.180.2.3", "10.180.2.1", "10.180.2.2"]);
-
-function textOf(items: readonly Item[]): string {
-  return JSON.stringify({ apiVersion: "v1", kind: "List", items });
-}
-
-function sourcesOf(text: string): Promise<Sources> {
-  return readSources(["-"], async () => Buffer.from(text));
-}
-
-// ── Runs ─────────────────────────────────────────────────────────────────────────────────────────
-
-async function planLong(sources: Sources) {
-  const completed = await complete(judge(sources, settings), settings);
-  const families = settings.families ?? (["ipv4", "ipv6"] as const);
-  const decisions = families.map((family) => decide(completed.input.manifests, settings, HOST, family));
-  return { completed, plans: await plan(wishesOf(decisions, settings), nftables, node.kernel) };
-}
-
-async function longWay(items: readonly Item[]): Promise<void> {
-  const sources = await sourcesOf(textOf(items));
-  const { completed, plans } = await planLong(sources);
-  expect(await carryOut(plans, nftables, node.kernel)).not.toHaveProperty("kind", "refused");
-  const made = { origin, inputHash: sources.hash, index: indexFor(sources, completed.input, completed) };
-  await noteAsLeft(() => made, plans, settings);
-}
-
-async function planShort(text: string) {
-  const sources = await sourcesOf(text);
-  return { sources, few: await planFewChanges(sources, origin, settings, node) };
-}
-
-const isShort = async (items: readonly Item[]) => (await planShort(textOf(items))).few !== undefined;
-
-/** Goes the short way, which must be there, and looks whether the long one would find anything to do. */
-async function shortWay(items: readonly Item[]): Promise<string> {
-  const { sources, few } = await planShort(textOf(items));
-  if (few === undefined) throw new Error("no short way");
-  const result = await carryOut(few.plans, nftables, node.kernel);
-  if (result.kind === "refused") throw new Error(result.reason);
-  await noteFewAccepted(few, sources, settings);
-  await noteFewChanges(few, sources, origin, settings);
-  const { plans } = await planLong(sources);
-  expect(plans.flatMap(({ changes }) => changes)).toEqual([]);
-  for (const { family, held, isRecorded } of plans) {
-    expect(isRecorded).toBe(true);
-    expect(diff(nftables, nftables.read(listNft(kernels[family]), family), held)).toEqual([]);
-    expect((await footprintOf(settings.stateDir))?.stamps[family]).toBe(nftables.stamp(held));
-  }
-  return result.kind;
-}
-
-const inState = (name: string) => join(settings.stateDir, name);
-
-async function damage(name: string): Promise<void> {
-  const text = await readFile(inState(name), "utf8");
-  await writeFile(inState(name), `${text.slice(0, -3)} ${text.slice(-3)}`);
-}
 
 describe("the short way", () => {
   it("is gone again and again", async () => {
     await longWay(ONE);
-    expect(await mayBeFew(origin, settings)).toBe(true);
+    expect(await mayBeFew(ORIGIN, settings)).toBe(true);
     expect(await shortWay(TWO)).toBe("applied");
     expect(listNft(kernels.ipv4)).toContain("172.30.0.2 . 80 . 1 : 10.180.2.2 . 80");
     expect(await shortWay(THREE)).toBe("applied");
@@ -198,6 +80,54 @@ describe("the short way", () => {
     expect(await shortWay(both(["fd00:180::1", "fd00:180::2"], ["10.180.9.1"]))).toBe("applied");
     expect(await shortWay(both([], ["10.180.9.2"]))).toBe("applied");
     expect(listNft(kernels.ipv6)).toContain('fd00::9 . tcp . 80 comment "default/both" : goto refuse');
+  });
+
+  it("is gone with Services that come, change and go", async () => {
+    const app = [serviceItem("app", "172.30.0.6"), sliceItem("app", ["10.180.6.1"])];
+    await longWay(ONE);
+    expect(await shortWay([...app, ...TWO])).toBe("applied");
+    expect(listNft(kernels.ipv4)).toContain('172.30.0.6 . tcp . 80 comment "default/app" : goto load-balance-tcp-1');
+    const exposed = { type: "NodePort", ports: [{ port: 81, targetPort: 80, nodePort: 30_081 }] };
+    expect(await shortWay(withDb(exposed, [...app, ...ONE]))).toBe("applied");
+    expect(listNft(kernels.ipv4)).not.toContain("172.30.0.3 . tcp . 80");
+    expect(listNft(kernels.ipv4)).toContain("30081 . 0 : 10.180.3.1 . 80");
+    const moved = { clusterIP: "172.30.0.99" };
+    expect(await shortWay(withDb(moved, ONE))).toBe("applied");
+    expect(listNft(kernels.ipv4)).not.toMatch(/172\.30\.0\.[36]\b|30081|10\.180\.6\.1/);
+    expect(await shortWay(ONE.filter((item) => item !== BASE[3]))).toBe("applied");
+    expect(listNft(kernels.ipv4)).not.toContain("172.30.0.99");
+    expect(await shortWay(ONE.filter((item) => item !== BASE[3] && item !== BASE[4]))).toBe("unchanged");
+    expect(await shortWay(ONE)).toBe("applied");
+  });
+
+  it("is gone with slices that come, go and change their Service or name", async () => {
+    await longWay(ONE);
+    expect(await shortWay([...TWO, sliceItem("db", ["10.180.3.2"], {}, "db-2")])).toBe("applied");
+    expect(await shortWay(TWO)).toBe("applied");
+    expect(await shortWay(TWO.slice(0, -1))).toBe("applied");
+    expect(listNft(kernels.ipv4)).toContain('172.30.0.2 . tcp . 80 comment "default/web" : goto refuse');
+    expect(await shortWay([...BASE, sliceItem("db", ["10.180.2.1"], {}, "web-1")])).toBe("applied");
+    expect(await shortWay([...BASE, sliceItem("web", ["10.180.2.1"], {}, "web-2")])).toBe("applied");
+  });
+
+  it("takes a Service out where nothing else is left to read", async () => {
+    const some = BASE.slice(0, -1);
+    await longWay(some);
+    expect(await shortWay(some.slice(0, 3))).toBe("applied");
+    expect(await isShort(some.slice(0, 2))).toBe(true);
+    expect(await isShort(some.slice(2, 3))).toBe(false);
+  });
+
+  it("lets one Service have what another had", async () => {
+    await longWay(ONE);
+    const swapped = [
+      ["web", "172.30.0.3"],
+      ["db", "172.30.0.2"],
+    ].map(([name = "", ip = ""]) => serviceItem(name, ip));
+    expect(await shortWay([...ONE.filter((item) => item !== BASE[2] && item !== BASE[3]), ...swapped])).toBe("applied");
+    expect(listNft(kernels.ipv4)).toContain("172.30.0.3 . 80 . 0 : 10.180.2.1 . 80");
+    const renamed = serviceItem("data", "172.30.0.3");
+    expect(await shortWay([...ONE.filter((item) => item !== BASE[3] && item !== BASE[4]), renamed])).toBe("applied");
   });
 
   it("keeps a hairpin that another Service needs", async () => {
@@ -240,6 +170,17 @@ describe("the short way", () => {
     });
     await shortWay(THREE);
     expect((await readAccepted(settings.stateDir))?.hash).toBe((await sourcesOf(textOf(THREE))).hash);
+    await shortWay([serviceItem("app", "172.30.0.6"), ...TWO.filter((item) => item !== BASE[3] && item !== BASE[4])]);
+    const { manifests = [] } = (await readAccepted(settings.stateDir)) ?? {};
+    const names = manifests.map(({ kind, metadata: { name } }) => `${kind} ${name}`);
+    expect(names).toEqual([
+      "Service sticky",
+      "EndpointSlice sticky-1",
+      "Service web",
+      "Node n1",
+      "EndpointSlice web-1",
+      "Service app",
+    ]);
   });
 });
 
@@ -261,12 +202,15 @@ describe("there is no short way", () => {
   beforeEach(() => longWay(ONE));
 
   it.each<[string, readonly Item[]]>([
-    ["a Service", TWO.map((item, at) => (at === 3 ? serviceItem("db", "172.30.0.4") : item))],
     ["a Node", TWO.map((item, at) => (at === 5 ? { ...item, spec: { podCIDR: "10.0.0.0/24" } } : item))],
-    ["a slice more", [...TWO, sliceItem("db", ["10.180.3.2"], {}, "db-2")]],
-    ["a slice less", TWO.slice(0, -1)],
-    ["whose a slice is", withWeb(["10.180.2.1"], { metadata: { name: "web-1", labels: { [LABEL]: "db" } } })],
-    ["what a slice is called", withWeb(["10.180.2.1"], { metadata: { name: "web-2", labels: { [LABEL]: "web" } } })],
+    ["a slice into two of one name", [...TWO, sliceItem("web", ["10.180.2.9"])]],
+    ["a Service into one with session affinity", withWeb(["10.180.2.1"], {}, withDb({ sessionAffinity: "ClientIP" }))],
+    ["a Service into one with source ranges", ONE.map((item) => (item === BASE[3] ? BALANCED : item))],
+    [
+      "a Service into one of a family that was not served",
+      withWeb(["10.180.2.1"], {}, withDb({ clusterIP: "fd00::3" })),
+    ],
+    ["a Service into an invalid one", withWeb(["10.180.2.1"], {}, withDb({ ports: [] }))],
     [
       "where a slice is",
       withWeb(["10.180.2.1"], { metadata: { name: "web-1", namespace: "x", labels: { [LABEL]: "web" } } }),
@@ -297,9 +241,9 @@ describe("there is no short way", () => {
   });
 
   it("with other settings", async () => {
-    origin = { digest: "other settings", glance: undefined };
-    expect(await mayBeFew(origin, settings)).toBe(false);
-    expect(await isShort(TWO)).toBe(false);
+    const other = { digest: "other settings", glance: undefined };
+    expect(await mayBeFew(other, settings)).toBe(false);
+    expect((await planShort(textOf(TWO), other)).few).toBeUndefined();
   });
 
   it("when the kernel holds another stamp, or no table", async () => {
@@ -368,7 +312,7 @@ describe("an input without an index", () => {
   ])("has %s", async (_, items) => {
     await longWay(items);
     expect((await footprintOf(settings.stateDir))?.index).toBeNull();
-    expect(await mayBeFew(origin, settings)).toBe(false);
+    expect(await mayBeFew(ORIGIN, settings)).toBe(false);
     expect(await isShort(items)).toBe(false);
   });
 });

@@ -2,138 +2,24 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TablePatch } from "../../../../src/apply/record.ts";
 import { nftables } from "../../../../src/backends/nftables/index.ts";
-import { isInPart, readPart, withServices } from "../../../../src/backends/nftables/part.ts";
+import { isInPart, ownedBy, readPart, withServices } from "../../../../src/backends/nftables/part.ts";
 import { diff } from "../../../../src/diff.ts";
+import { claimsOf } from "../../../../src/input/claims.ts";
 import { merged, patched, patchesOf } from "../../../../src/pipeline/tablePatch.ts";
-import type {
-  EndpointSliceManifest,
-  Family,
-  Manifest,
-  ServiceManifest,
-  SliceEndpoint,
-  Table,
-} from "../../../../src/types.ts";
-import { NODE, renderOptions, rulesetOf, service, slice } from "../../../support/manifests.ts";
+import type { Family, Manifest, ServiceManifest, SliceEndpoint, Table } from "../../../../src/types.ts";
+import { NODE, renderOptions, rulesetOf, service } from "../../../support/manifests.ts";
 import { listNft, type NftKernel, runNft } from "../../../support/nftKernel.ts";
+import {
+  ADDRESSES,
+  type Edit,
+  edited,
+  manifestsOf,
+  serviceOf,
+  story,
+  type World,
+} from "../../../support/partWorlds.ts";
 
 /** A part of a table is changed as the whole would be: the kernel, the stamp and the record end up the same. */
-
-// ── Clusters and what happens to their endpoints ─────────────────────────────────────────────────
-
-interface World {
-  readonly family: Family;
-  readonly services: readonly ServiceManifest[];
-  /** By Service; the endpoints are what changes. */
-  readonly endpoints: readonly (readonly SliceEndpoint[])[];
-}
-
-const ADDRESSES = {
-  ipv4: { cluster: (at: number) => `172.30.0.${at + 1}`, outer: "192.168.99.", pod: (at: number) => `10.180.0.${at}` },
-  ipv6: {
-    cluster: (at: number) => `fd00:96::${at + 1}`,
-    outer: "2001:db8:9::",
-    pod: (at: number) => `fd00:180::${at}`,
-  },
-};
-
-const endpoint = fc.record({
-  at: fc.integer({ min: 1, max: 9 }),
-  nodeName: fc.constantFrom(NODE.name, "other-node", "other-node"),
-  conditions: fc.constantFrom(
-    {},
-    {},
-    { ready: true },
-    { ready: false },
-    { ready: false, serving: true, terminating: true },
-  ),
-});
-
-const endpointsOf = (family: Family) =>
-  fc
-    .array(endpoint, { maxLength: 6 })
-    .map((all) => all.map(({ at, ...rest }): SliceEndpoint => ({ addresses: [ADDRESSES[family].pod(at)], ...rest })));
-
-const policy = fc.constantFrom("Cluster" as const, "Cluster" as const, "Local" as const);
-
-const given = fc.record({
-  type: fc.constantFrom("ClusterIP" as const, "NodePort" as const, "LoadBalancer" as const),
-  internalTrafficPolicy: policy,
-  externalTrafficPolicy: policy,
-  hasAffinity: fc.integer({ min: 0, max: 6 }).map((number) => number === 0),
-  hasNodePort: fc.boolean(),
-  outer: fc.subarray(["externalIP", "vip", "sources"] as const),
-  protocols: fc.constantFrom(["TCP"] as const, ["UDP"] as const, ["TCP", "UDP"] as const),
-});
-
-type Generated = typeof given extends fc.Arbitrary<infer T> ? T : never;
-type Given = Omit<Generated, "outer"> & { readonly outer: readonly string[] };
-
-function serviceOf(
-  index: number,
-  family: Family,
-  { type, hasAffinity, hasNodePort, outer, protocols, ...policies }: Given,
-): ServiceManifest {
-  const { cluster, outer: prefix } = ADDRESSES[family];
-  const ports = protocols.map((protocol, at) => ({
-    name: `p${at}`,
-    protocol,
-    port: 80 + at,
-    ...(hasNodePort ? { nodePort: 30_000 + index * 10 + at } : {}),
-  }));
-  const ranges = family === "ipv4" ? ["203.0.113.0/24"] : ["2001:db8:5::/64"];
-  const spec = {
-    type,
-    ...policies,
-    clusterIP: cluster(index),
-    sessionAffinity: hasAffinity ? ("ClientIP" as const) : ("None" as const),
-    externalIPs: outer.includes("externalIP") ? [`${prefix}${index + 1}`] : [],
-    loadBalancerSourceRanges: outer.includes("sources") ? ranges : [],
-    ports,
-  };
-  return service(`ns/svc${index}`, spec, outer.includes("vip") ? [`${prefix}${index + 101}`] : []);
-}
-
-const world: fc.Arbitrary<World> = fc.constantFrom("ipv4" as const, "ipv4" as const, "ipv6" as const).chain((family) =>
-  fc.array(fc.tuple(given, endpointsOf(family)), { minLength: 2, maxLength: 7 }).map((all) => ({
-    family,
-    services: all.map(([one], index) => serviceOf(index, family, one)),
-    endpoints: all.map(([, endpoints]) => endpoints),
-  })),
-);
-
-/** New endpoints for some of the Services; undefined leaves them as they are. */
-type Edit = readonly (readonly SliceEndpoint[] | undefined)[];
-
-const editOf = ({ family, services }: World): fc.Arbitrary<Edit> =>
-  fc
-    .tuple(
-      fc.subarray([...services.keys()], { minLength: 1, maxLength: Math.min(3, services.length) }),
-      fc.array(endpointsOf(family), { minLength: 7, maxLength: 7 }),
-    )
-    .map(([chosen, lists]) => services.map((_, index) => (chosen.includes(index) ? lists[index] : undefined)));
-
-const story = world.chain((start) =>
-  fc.array(editOf(start), { minLength: 1, maxLength: 4 }).map((edits) => ({ start, edits })),
-);
-
-function edited(before: World, edit: Edit): World {
-  return { ...before, endpoints: before.endpoints.map((list, index) => edit[index] ?? list) };
-}
-
-/** The slice of a Service; half of them share their endpoints' ports with others, so that these have one hairpin. */
-function sliceOf({ family, services, endpoints }: World, index: number): EndpointSliceManifest {
-  const ports = (services[index]?.spec.ports ?? []).map(({ name = "", protocol }, at) => ({
-    name,
-    protocol,
-    port: 8080 + at + (index % 2) * 10,
-  }));
-  const addressType = family === "ipv4" ? "IPv4" : "IPv6";
-  return slice(`ns/svc${index}`, endpoints[index] ?? [], { ports, addressType });
-}
-
-function manifestsOf(now: World, isWanted: (index: number) => boolean = () => true): readonly Manifest[] {
-  return now.services.flatMap((one, index) => (isWanted(index) ? [one, sliceOf(now, index)] : []));
-}
 
 // ── The long way and the short way, on a kernel in memory ────────────────────────────────────────
 
@@ -189,11 +75,13 @@ function shortWay(before: World, edit: Edit, { text, patches }: Recorded) {
     family,
     manifestsOf(after, (index) => edit[index] !== undefined),
   );
-  const [part] = readPart(text, family, wanted);
-  const [held] = part === undefined ? [] : patched([part], patches, isInPart(wanted));
+  const former = before.services.filter((one, index) => one !== undefined && edit[index]?.service !== undefined);
+  const owned = ownedBy(wanted, new Set(former.flatMap((one) => (one === undefined ? [] : claimsOf(one)))));
+  const [part] = readPart(text, family, owned);
+  const [held] = part === undefined ? [] : patched([part], patches, isInPart(owned));
   const [services] = wanted;
   if (held === undefined || services === undefined) throw new Error("no table in the record");
-  const table = withServices(held, services, isUsedBeside(before, edit));
+  const table = withServices(held, services, owned, isUsedBeside(before, edit));
   if (table === undefined) return undefined;
   const changes = diff(nftables, [held], [table]);
   expect(nftables.mustReplace(changes)).toBe(false);
@@ -248,7 +136,7 @@ function startOf(start: World) {
 // ── Laws ─────────────────────────────────────────────────────────────────────────────────────────
 
 describe("laws", () => {
-  it("the short way leads where the long way does, again and again, in most cases", () => {
+  it("the short way leads where the long way does, again and again, in many cases", () => {
     const ways = { short: 0, long: 0, changes: 0 };
     fc.assert(
       fc.property(story, ({ start, edits }) => {
@@ -264,7 +152,7 @@ describe("laws", () => {
       }),
       { numRuns: 120 },
     );
-    expect(ways.short).toBeGreaterThan(ways.long);
+    expect(ways.short).toBeGreaterThan(ways.long / 2);
     expect(ways.changes).toBeGreaterThan(ways.short / 2);
   });
 });
@@ -280,9 +168,11 @@ describe("a part", () => {
     services: [first, serviceOf(1, "ipv4", plain), serviceOf(2, "ipv4", plain)].slice(0, endpoints.length),
     endpoints,
   });
-  const change = (before: World, edit: Edit) => {
+  const endpointsEdit = (lists: readonly (readonly SliceEndpoint[] | undefined)[]): Edit =>
+    lists.map((endpoints) => (endpoints === undefined ? undefined : { endpoints }));
+  const change = (before: World, lists: readonly (readonly SliceEndpoint[] | undefined)[]) => {
     const { kernel, record } = startOf(before);
-    return compareWays(before, edit, kernel, record);
+    return compareWays(before, endpointsEdit(lists), kernel, record);
   };
 
   it("holds no endpoint of another Service", () => {
@@ -292,20 +182,23 @@ describe("a part", () => {
       "ipv4",
       manifestsOf(now, (index) => index !== 1),
     );
-    const [part] = readPart(record.text, "ipv4", wanted);
+    const [part] = readPart(record.text, "ipv4", ownedBy(wanted, new Set()));
     const map = part?.objects.get("endpoints-tcp");
     if (map === undefined || !("elements" in map)) throw new Error("no endpoints");
     const values = [...map.elements.values()].map(({ value }) => value);
     expect(values).toEqual([1, 2, 3, 6].map((at) => `10.180.0.${at} . 8080`));
-    expect(readPart(record.text, "ipv4", rendered("ipv4", []))[0]?.objects.size).toBe(part?.objects.size);
+    expect(readPart(record.text, "ipv4", ownedBy([], new Set()))[0]?.objects.size).toBe(part?.objects.size);
   });
 
   it("tells an address and port from those that begin like it", () => {
     const services = [0, 10, 100].map((at) => serviceOf(at, "ipv4", plain));
     const now: World = { family: "ipv4", services, endpoints: [here(1), here(2), here(3)] };
     const { record } = startOf(now);
-    const wanted = rendered("ipv4", [services[0] ?? [], sliceOf(now, 0)].flat());
-    const [part] = readPart(record.text, "ipv4", wanted);
+    const wanted = rendered(
+      "ipv4",
+      manifestsOf(now, (index) => index === 0),
+    );
+    const [part] = readPart(record.text, "ipv4", ownedBy(wanted, new Set()));
     const map = part?.objects.get("endpoints-tcp");
     expect(map !== undefined && "elements" in map ? [...map.elements.keys()] : []).toEqual(["172.30.0.1 . 80 . 0"]);
   });
@@ -313,10 +206,10 @@ describe("a part", () => {
   it("does with a Service that loses its last endpoint, and gets it back", () => {
     const before = worldOf([here(1), here(2)]);
     const { kernel, record } = startOf(before);
-    const gone = compareWays(before, [[], undefined], kernel, record);
+    const gone = compareWays(before, endpointsEdit([[], undefined]), kernel, record);
     expect(gone.isShort).toBe(true);
     expect(listNft(gone.kernel)).toContain('172.30.0.1 . tcp . 80 comment "ns/svc0:p0" : goto refuse');
-    const back = compareWays(worldOf([[], here(2)]), [here(1), undefined], gone.kernel, gone.record);
+    const back = compareWays(worldOf([[], here(2)]), endpointsEdit([here(1), undefined]), gone.kernel, gone.record);
     expect(back.isShort).toBe(true);
     expect(listNft(back.kernel)).not.toContain("goto refuse\n");
   });
@@ -339,9 +232,14 @@ describe("a part", () => {
   it("leaves chains that nothing leads to alone, where nothing else changed", () => {
     const before = worldOf([here(1, 2), here(3)]);
     const { kernel, record } = startOf(before);
-    const shorter = compareWays(before, [here(1), undefined], kernel, record);
+    const shorter = compareWays(before, endpointsEdit([here(1), undefined]), kernel, record);
     expect(listNft(shorter.kernel)).toContain("chain load-balance-tcp-2");
-    const same = compareWays(worldOf([here(1), here(3)]), [here(1), undefined], shorter.kernel, shorter.record);
+    const same = compareWays(
+      worldOf([here(1), here(3)]),
+      endpointsEdit([here(1), undefined]),
+      shorter.kernel,
+      shorter.record,
+    );
     expect(same).toMatchObject({ isShort: true, kernel: shorter.kernel });
   });
 
@@ -367,7 +265,9 @@ describe("a part", () => {
     const wanted = rendered("ipv4", manifestsOf(now));
     const other = nftables.render(rulesetOf(manifestsOf(now)), renderOptions({ masqueradeMark: 0x8000 }));
     const ways = [wanted, other].map(([table]) =>
-      table === undefined || wanted[0] === undefined ? undefined : withServices(table, wanted[0], () => false),
+      table === undefined || wanted[0] === undefined
+        ? undefined
+        : withServices(table, wanted[0], ownedBy(wanted, new Set()), () => false),
     );
     expect(ways.map((way) => way !== undefined)).toEqual([true, false]);
   });
