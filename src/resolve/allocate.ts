@@ -82,7 +82,9 @@ function explicitIPs({ spec }: ServiceManifest): readonly string[] {
   return spec.clusterIP === undefined || spec.clusterIP === "" ? [] : [spec.clusterIP];
 }
 
+/** None for an alias in DNS: whatever port it names, nothing listens there, and the API server reserves nothing. */
 function explicitPorts({ spec }: ServiceManifest): readonly number[] {
+  if (spec.type === "ExternalName") return [];
   const ports = (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort);
   return [...ports, spec.healthCheckNodePort ?? 0].filter((port) => port !== 0);
 }

@@ -235,6 +235,13 @@ describe("node ports", () => {
     ]);
   });
 
+  test("an ExternalName Service has no node port, whatever it says", () => {
+    const ports = [{ protocol: "TCP", port: 80, nodePort: 30080 }] as const;
+    const alias = service("alias", { type: "ExternalName", externalName: "a.example.com", ports });
+    const { diagnostics } = allocate([alias, service("web", { type: "NodePort", ports })], options);
+    expect(diagnostics).toEqual([]);
+  });
+
   test("a full range is an error", () => {
     const ports = Array.from({ length: 4 }, (_, i) => ({ name: `p${i}`, protocol: "TCP", port: 80 + i }) as const);
     const result = allocate([service("a", { type: "NodePort", ports })], {
