@@ -183,7 +183,7 @@ function complete(
   const before = allocator.assignments.length;
   const addresses = completeAddresses(allocator, service, record);
   const ports = completePorts(allocator, service, record);
-  const healthCheckNodePort = completeHealthCheck(allocator, service, record);
+  const healthCheckNodePort = completeHealthCheck(allocator, service, ports, record);
   const isUntouched = allocator.assignments.length === before && addresses.isUntouched;
   if (isUntouched) return service;
   const { ports: _, healthCheckNodePort: __, ...rest } = service.spec;
@@ -250,7 +250,7 @@ function familiesOf(service: ServiceManifest, policy: string, cluster: readonly 
 
 /**
  * Node ports in list order. Ports that share a number share the node port (53/TCP and 53/UDP); a number that one of
- * them names is used for all of them.
+ * them names is used for all of them, else one that was given out before.
  */
 function completePorts(
   allocator: Allocator,
@@ -259,32 +259,55 @@ function completePorts(
 ): readonly ServicePortSpec[] | undefined {
   const { spec } = service;
   if (!wantsNodePorts(spec) || spec.ports === undefined) return spec.ports;
-  const byPort = new Map<number, number>();
-  const ports: ServicePortSpec[] = [];
-  for (const [i, port] of spec.ports.entries()) {
+  const byPort = knownNodePorts(allocator, service, record);
+  return spec.ports.map((port, i) => {
+    if ((port.nodePort ?? 0) !== 0) return port;
     const path = `spec.ports[${i}].nodePort`;
-    const explicit = port.nodePort ?? 0;
-    const known =
-      byPort.get(port.port) ??
-      spec.ports.find((other) => other.port === port.port && (other.nodePort ?? 0) !== 0)?.nodePort;
-    let nodePort = explicit;
-    if (explicit === 0 && known !== undefined) nodePort = assign(allocator, keyOf(service), path, known, false);
-    else if (explicit === 0)
-      nodePort = portFor(allocator, service, path, recordedPort(record, port), `${port.name ?? ""}/${port.port}`);
-    if (nodePort !== 0 && !byPort.has(port.port)) byPort.set(port.port, nodePort);
-    ports.push(nodePort === 0 ? port : { ...port, nodePort });
-  }
-  return ports;
+    const known = byPort.get(port.port);
+    const nodePort =
+      known === undefined
+        ? portFor(allocator, service, path, undefined, `${port.name ?? ""}/${port.port}`)
+        : assign(allocator, keyOf(service), path, known, known !== recordedPort(record, port));
+    if (nodePort === 0) return port;
+    byPort.set(port.port, nodePort);
+    return { ...port, nodePort };
+  });
 }
 
+/**
+ * The node ports that need not be chosen, by port number. One that was given out before serves one port number, and
+ * none where the Service itself names it now.
+ */
+function knownNodePorts(
+  allocator: Allocator,
+  service: ServiceManifest,
+  record: ServiceAllocation | undefined,
+): Map<number, number> {
+  const { ports = [] } = service.spec;
+  const byPort = new Map<number, number>();
+  for (const { port, nodePort = 0 } of ports) if (nodePort !== 0 && !byPort.has(port)) byPort.set(port, nodePort);
+  const inUse = new Set(explicitPorts(service));
+  for (const port of ports) {
+    const before = recordedPort(record, port);
+    if (byPort.has(port.port) || inUse.has(before) || allocator.portOwners.get(before) !== keyOf(service)) continue;
+    byPort.set(port.port, before);
+    inUse.add(before);
+  }
+  return byPort;
+}
+
+/** @param ports with their node ports, of which none is free for health checks */
 function completeHealthCheck(
   allocator: Allocator,
   service: ServiceManifest,
+  ports: readonly ServicePortSpec[] | undefined,
   record: ServiceAllocation | undefined,
 ): number {
   const given = service.spec.healthCheckNodePort ?? 0;
   if (given !== 0 || !wantsHealthCheck(service.spec)) return given;
-  return portFor(allocator, service, "spec.healthCheckNodePort", record?.healthCheckNodePort, "health check");
+  const before = record?.healthCheckNodePort;
+  const isInUse = ports?.some(({ nodePort }) => nodePort === before) === true;
+  return portFor(allocator, service, "spec.healthCheckNodePort", isInUse ? undefined : before, "health check");
 }
 
 function allocationOf({ spec }: ServiceManifest): ServiceAllocation {

@@ -2,26 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { contains } from "../../../src/ip.ts";
 import { addressAt, addressPool, bandSize, indexOf, takeNext } from "../../../src/resolve/addressPool.ts";
-import { type AllocateOptions, type Allocations, allocate } from "../../../src/resolve/allocate.ts";
-import type { ServiceManifest, ServiceSpec } from "../../../src/types.ts";
-
-const options: AllocateOptions = { serviceCIDRs: ["10.96.0.0/16"], nodePortRange: { first: 30000, last: 32767 } };
-const dual: AllocateOptions = { ...options, serviceCIDRs: ["10.96.0.0/16", "fd00:10:96::/112"] };
-
-function service(name: string, spec: Partial<ServiceSpec> = {}, namespace = "default"): ServiceManifest {
-  return {
-    kind: "Service",
-    source: { file: "a.yaml", document: 0 },
-    metadata: { name, namespace },
-    spec: { type: "ClusterIP", ports: [{ protocol: "TCP", port: 80 }], ...spec },
-  };
-}
-
-function only(result: ReturnType<typeof allocate>): ServiceSpec {
-  const [first] = result.services;
-  if (first === undefined) throw new Error("no service");
-  return first.spec;
-}
+import { type AllocateOptions, allocate } from "../../../src/resolve/allocate.ts";
+import { dual, only, options, service } from "./serviceObjects.ts";
 
 describe("bands", () => {
   test.each([
@@ -212,6 +194,15 @@ describe("node ports", () => {
     expect(range(spec.ports?.[2]?.nodePort)).toBe(true);
   });
 
+  test("what two ports share is new for both", () => {
+    const ports = [
+      { name: "udp", protocol: "UDP", port: 53 },
+      { name: "tcp", protocol: "TCP", port: 53 },
+    ] as const;
+    const { assignments } = allocate([service("dns", { type: "NodePort", ports })], options);
+    expect(assignments.map(({ isNew }) => isNew)).toEqual([true, true, true]);
+  });
+
   test("a load balancer may go without", () => {
     const spec = only(
       allocate([service("a", { type: "LoadBalancer", allocateLoadBalancerNodePorts: false })], options),
@@ -249,45 +240,6 @@ describe("node ports", () => {
       nodePortRange: { first: 30000, last: 30002 },
     });
     expect(result.diagnostics.map(({ code }) => code)).toEqual(["node-port-exhausted"]);
-  });
-});
-
-describe("recorded allocations", () => {
-  const names = ["a", "b", "c", "constructor", "valueof"];
-  const many = names.map((name) => service(name, { type: "LoadBalancer", externalTrafficPolicy: "Local" }));
-
-  test("come back in every later run, also out of a range that has changed", () => {
-    const first = allocate(many, options);
-    expect(first.assignments.every(({ isNew }) => isNew)).toBe(true);
-    const again = allocate(many, { ...options, serviceCIDRs: ["10.200.0.0/16"] }, first.allocations);
-    expect(again.services).toEqual(first.services);
-    expect(again.assignments.every(({ isNew }) => !isNew)).toBe(true);
-  });
-
-  test("survive JSON", () => {
-    const first = allocate(many, options);
-    const stored = JSON.parse(JSON.stringify([...first.allocations])) as [string, never][];
-    expect(allocate(many, options, new Map(stored)).services).toEqual(first.services);
-  });
-
-  test("an explicit value that another Service was given is refused", () => {
-    const first = allocate([service("a")], options);
-    const clusterIP = only(first).clusterIP ?? "";
-    const { diagnostics } = allocate([service("a"), service("b", { clusterIP })], options, first.allocations);
-    expect(diagnostics.map(({ code, object }) => `${code} ${object}`)).toEqual(["cluster-ip-taken Service default/b"]);
-  });
-
-  test("those of Services that are gone are free again", () => {
-    const first = allocate([service("a")], options);
-    const clusterIP = only(first).clusterIP ?? "";
-    expect(allocate([service("b", { clusterIP })], options, first.allocations).diagnostics).toEqual([]);
-  });
-
-  test("a port called like a property of every object has no record", () => {
-    const ports = [{ name: "constructor", protocol: "TCP", port: 80 }] as const;
-    const record: Allocations = new Map([["default/a", { clusterIPs: [], nodePorts: {}, healthCheckNodePort: 0 }]]);
-    const spec = only(allocate([service("a", { type: "NodePort", ports })], options, record));
-    expect(typeof spec.ports?.[0]?.nodePort).toBe("number");
   });
 });
 
