@@ -1,11 +1,14 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Allocations, allocate } from "../../../src/resolve/allocate.ts";
 import type { ServicePortSpec, ServiceSpec } from "../../../src/types.ts";
 import { only, options, service } from "./serviceObjects.ts";
 
+const local = { type: "LoadBalancer", externalTrafficPolicy: "Local" } as const;
+
 describe("recorded allocations", () => {
   const names = ["a", "b", "c", "constructor", "valueof"];
-  const many = names.map((name) => service(name, { type: "LoadBalancer", externalTrafficPolicy: "Local" }));
+  const many = names.map((name) => service(name, local));
 
   test("come back in every later run, also out of a range that has changed", () => {
     const first = allocate(many, options);
@@ -23,7 +26,6 @@ describe("recorded allocations", () => {
     };
     const tcp = (name: string, port: number, nodePort?: number) =>
       ({ name, protocol: "TCP", port, ...(nodePort === undefined ? {} : { nodePort }) }) as const;
-    const local = { type: "LoadBalancer", externalTrafficPolicy: "Local" } as const;
 
     test("a port that was given out goes to another port", () => {
       const before = given([tcp("a", 80), tcp("b", 81)]);
@@ -92,4 +94,37 @@ describe("recorded allocations", () => {
     const spec = only(allocate([service("a", { type: "NodePort", ports })], options, record));
     expect(typeof spec.ports?.[0]?.nodePort).toBe("number");
   });
+});
+
+test("whatever a Service was before, a node port serves one port number and is no health-check port", () => {
+  const port = fc.record({
+    name: fc.constantFrom("a", "b", "c"),
+    protocol: fc.constantFrom("TCP", "UDP"),
+    port: fc.constantFrom(53, 80, 81),
+  });
+  const ports = fc.uniqueArray(port, { selector: ({ name }) => name, minLength: 1 });
+  const type = fc.constantFrom("NodePort", "LoadBalancer");
+  const small = { ...options, nodePortRange: { first: 30000, last: 30011 } };
+  const make = (kind: string, list: readonly ServicePortSpec[]) =>
+    service("a", kind === "NodePort" ? { type: kind, ports: list } : { ...local, ports: list });
+  fc.assert(
+    fc.property(
+      type,
+      ports,
+      type,
+      ports,
+      fc.integer({ min: 30000, max: 30011 }),
+      (before, old, now, next, nodePort) => {
+        const { allocations } = allocate([make(before, old)], small);
+        const named = next.map((one, i) => (i === 0 ? { ...one, nodePort } : one));
+        const { services, diagnostics } = allocate([make(now, named)], small, allocations);
+        const spec = services[0]?.spec;
+        const uses = new Set(spec?.ports?.map((one) => `${one.nodePort ?? 0} ${one.port}`));
+        const numbers = new Set(spec?.ports?.map((one) => one.nodePort ?? 0));
+        expect(diagnostics).toEqual([]);
+        expect(numbers.size).toBe(uses.size);
+        expect([...numbers]).not.toContain(spec?.healthCheckNodePort ?? 0);
+      },
+    ),
+  );
 });
