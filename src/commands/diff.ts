@@ -75,8 +75,13 @@ export async function planFor(input: Input, settings: Settings, { kernel, host }
   const families = settings.families ?? FAMILIES;
   const decisions = families.map((family) => decide(input.manifests, settings, host, family));
   const plans = await plan(wishesOf(decisions, settings), backendOf(settings), kernel);
-  if (io.errorIsTTY || plans.some(({ changes }) => changes.length > 0)) noteUnserved(decisions, io);
+  noteUnservedIn({ decisions, plans }, io);
   return { decisions, plans };
+}
+
+/** Names Services that nothing serves; from a timer only when something changes. */
+export function noteUnservedIn({ decisions, plans }: Planned, io: Io): void {
+  if (io.errorIsTTY || plans.some(({ changes }) => changes.length > 0)) noteUnserved(decisions, io);
 }
 
 /** The same decisions, planned against a full listing. */

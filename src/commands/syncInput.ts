@@ -25,8 +25,7 @@ import { jsonText, resultJson } from "../report/json.ts";
 import { count, oneLine, styleFor } from "../report/style.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ApplyResult } from "../types.ts";
-import { noteUnserved } from "./compile.ts";
-import { needsRouteLocalnet, type Planned, planAgain, planFor, scopeText, showPlans } from "./diff.ts";
+import { needsRouteLocalnet, noteUnservedIn, type Planned, planAgain, planFor, scopeText, showPlans } from "./diff.ts";
 import { type Flags, isSet, textFlag } from "./flags.ts";
 import { accept, completeInput, extentOf } from "./input.ts";
 import type { Io } from "./io.ts";
@@ -121,7 +120,7 @@ async function syncFew(
       // The long way asks the kernel what it holds, and can say more about the reason.
       if (result.kind === "refused") return undefined;
       await noteAccepted();
-      noteUnserved(decisions, io);
+      noteUnservedIn(few, io);
       const standing = { result, plans, decisions, input, inputHash: undefined, rest, note, unsaved };
       return settleDown(flags, settings, standing, node, machine, io);
     });

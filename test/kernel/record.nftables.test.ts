@@ -90,6 +90,27 @@ describe("the record of a large table", () => {
     expect(await isAsWanted(cluster())).toBe(true);
   });
 
+  test("Services that come, change and go: what is recorded stays true", async () => {
+    const { items, ...list } = JSON.parse(cluster()) as { readonly items: readonly object[] };
+    const listOf = (...all: readonly (readonly object[])[]) => JSON.stringify({ ...list, items: all.flat() });
+    const exposed = (nodePort: number) => ({
+      clusterIP: "172.31.0.1",
+      type: "NodePort",
+      ports: [{ port: 80, nodePort }],
+    });
+    const [first, second] = [30_080, 30_081].map((nodePort) =>
+      listOf(items.slice(0, 6), small("more", exposed(nodePort), 3), items.slice(6)),
+    ) as [string, string];
+    for (const input of [first, second, listOf(items.slice(2)), cluster()]) {
+      expect(await sync(input)).toContain("synced IPv4 (nftables): ");
+      expect(existsSync(patches)).toBe(true);
+      expect(await isAsWanted(input)).toBe(true);
+      const isThere = input === first || input === second;
+      expect(nft("list", "set", "ip", "svctables", "cluster-ips").includes("172.31.0.1")).toBe(isThere);
+      expect(nft("list", "map", "ip", "svctables", "service-nodeports").includes("30081")).toBe(input === second);
+    }
+  });
+
   test("damaged patches are no reason for more than a listing", async () => {
     appendFileSync(patches, " ");
     expect(await sync(moved(10))).toContain("synced IPv4");
