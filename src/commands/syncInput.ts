@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from "../errors.ts";
 import { type Made, noteAsLeft, type RulesOrigin } from "../pipeline/asLeft.ts";
-import { type Rest, removeRest, restOfOthers } from "../pipeline/cleanup.ts";
+import { beginListing, type Rest, removeRest, restOfOthers } from "../pipeline/cleanup.ts";
 import { indexFor, mayBeFew, noteFewAccepted, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
 import { exclusively, type Machine, openNode, type ThisNode } from "../pipeline/node.ts";
 import { changing, mustKnowWhatStays, noteAccepted, type Sifted } from "../pipeline/skip.ts";
@@ -98,6 +98,7 @@ async function syncFew(
 ): Promise<ExitCode | undefined> {
   if (!(await mayBeFew(from, settings))) return undefined;
   return exclusively(settings, machine, async () => {
+    const listing = beginListing(settings, machine);
     const node = await openNode(settings, machine);
     const few = await planFewChanges(sources, from, settings, node);
     if (few === undefined) return undefined;
@@ -113,7 +114,7 @@ async function syncFew(
       noteAsItWas(flags, settings, io);
       return ExitCode.done;
     }
-    const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"));
+    const rest = await restOfOthers(plans, settings, machine, isSet(flags, "replaceKubeProxy"), listing);
     return uninterrupted(io, async () => {
       const carry = () => carryOut(plans, backendOf(settings), node.kernel, { unsaved });
       const result = await changing(plans, settings, carry);

@@ -60,6 +60,26 @@ function removable(leftovers: readonly Leftover[]): readonly Leftover[] {
 }
 
 /**
+ * Begins to list what must not stand beside new rules. Whoever is given this runner later finds the listings done:
+ * tools run beside this process, which may have a large input to read.
+ */
+export function beginListing(settings: Settings, machine: Machine): Runner {
+  const run = remembering(createRunner(machine.searchPath));
+  const other = otherThan(settings);
+  for (const flavour of flavoursOf(other, settings, machine)) {
+    for (const family of settings.families ?? FAMILIES) {
+      // Who asks for a listing is told why there is none.
+      for (const list of backends[other].commands(family, flavour).list) run(list).catch(() => undefined);
+    }
+  }
+  return run;
+}
+
+function otherThan({ backend }: Settings): BackendName {
+  return backend === "iptables" ? "nftables" : "iptables";
+}
+
+/**
  * What must not stand beside new rules: those of our other backend, and kube-proxy's. The latter are looked for where
  * there is something to do, and each listing is asked for once.
  * @throws UserError if a kube-proxy keeps this node and may not be replaced
@@ -69,10 +89,9 @@ export async function restOfOthers(
   settings: Settings,
   machine: Machine,
   mayReplace: boolean,
+  run: Runner = beginListing(settings, machine),
 ): Promise<Rest> {
-  const other = settings.backend === "iptables" ? "nftables" : "iptables";
-  const run = remembering(createRunner(machine.searchPath));
-  const rules = await findAllRules(settings, machine, [other], run);
+  const rules = await findAllRules(settings, machine, [otherThan(settings)], run);
   const isBusy = rules.length > 0 || plans.some(({ changes }) => changes.length > 0);
   const leftovers = removable(isBusy ? await findKubeProxy(settings, machine, run) : []);
   const [first] = leftovers;

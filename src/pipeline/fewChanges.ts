@@ -35,6 +35,8 @@ export interface FewChanges {
   /** What was accepted of it: without what was filled in. */
   readonly manifests: readonly Manifest[];
   readonly accepted: AcceptedPart;
+  /** Whether there is a record of what was accepted to be continued. */
+  readonly isRecorded: boolean;
   readonly decisions: readonly Decision[];
   readonly plans: readonly FamilyPlan[];
   readonly left: Footprint;
@@ -85,27 +87,27 @@ export async function planFewChanges(
     if (plan === undefined) return undefined;
     plans.push(plan);
   }
-  return { input, manifests: judged.manifests, accepted, decisions, plans, left };
+  const wasRecorded = await isRecorded(settings.stateDir, left.inputHash);
+  return { input, manifests: judged.manifests, accepted, isRecorded: wasRecorded, decisions, plans, left };
 }
 
-/** Continues the record of what was accepted, where there is one. */
+/** Continues the record of what was accepted, where there is one: only this asks for the hash of the whole input. */
 export async function noteFewAccepted(
-  { manifests, accepted, left }: FewChanges,
-  { hash }: Sources,
+  { manifests, accepted, isRecorded: wasRecorded }: FewChanges,
+  sources: Sources,
   { stateDir }: Settings,
 ): Promise<void> {
-  if (await isRecorded(stateDir, left.inputHash)) await replaceAccepted(stateDir, hash, manifests, accepted.gone);
+  if (wasRecorded) await replaceAccepted(stateDir, sources.hash, manifests, accepted.gone);
 }
 
 /** Leaves what makes the next run quick. */
 export async function noteFewChanges(
-  { accepted: { index }, left, plans }: FewChanges,
-  { hash }: Sources,
+  { accepted: { index }, isRecorded: wasRecorded, left, plans }: FewChanges,
+  sources: Sources,
   origin: RulesOrigin,
   settings: Settings,
 ): Promise<void> {
-  // Only the record of what was accepted is asked for by the hash of the whole input.
-  const inputHash = (await isRecorded(settings.stateDir, hash)) ? hash : "";
+  const inputHash = wasRecorded ? sources.hash : "";
   const made = { origin, inputHash, index, otherStamps: left.stamps };
   await noteAsLeft(() => made, plans, settings);
 }

@@ -13,6 +13,7 @@ import { type ElementObject, isElements } from "./text.ts";
 /** Maps and sets whose keys begin with an address and port, or a NodePort, of one ServicePort. */
 const FRONTENDS = ["service-ips", "no-endpoint-services", "service-nodeports", "no-endpoint-nodeports"] as const;
 const CLUSTER_IPS = "cluster-ips";
+const ALLOWED_SOURCES = "allowed-sources";
 const HAIRPINS = "hairpin-connections";
 
 type Elements = ElementObject["elements"];
@@ -35,14 +36,17 @@ export function ownedBy(wanted: readonly Table[], formerClaims: ReadonlySet<stri
   const frontends = new Set(wanted.flatMap((table) => [...frontendsIn(table)]));
   const prefixes = prefixesOf(frontends);
   return {
-    frontend: (frontend) => {
-      const parts = frontend.split(" . ");
-      return frontends.has(frontend) || formerClaims.has(parts[parts.length === 3 ? 0 : 1] ?? "");
-    },
+    frontend: (frontend) => frontends.has(frontend) || (formerClaims.size > 0 && formerClaims.has(addressOf(frontend))),
     endpoints: (map, prefix) =>
       prefixes.get(map)?.has(prefix) === true || formerClaims.has(prefix.slice(0, prefix.indexOf(" "))),
     clusterIP: (ip) => formerClaims.has(ip),
   };
+}
+
+/** The address of a frontend, or the number of the node port. */
+function addressOf(frontend: string): string {
+  const parts = frontend.split(" . ");
+  return parts[parts.length === 3 ? 0 : 1] ?? "";
 }
 
 /** What the keys of endpoints begin with, by map. */
@@ -77,10 +81,15 @@ function prefixOf(key: string): string {
   return key.slice(0, key.lastIndexOf(" ") + 1);
 }
 
-/** A key without its comment, and without a source. */
+/** A key without its comment. */
 function frontendOf(key: string): string {
   const comment = key.indexOf(" comment ");
-  return (comment < 0 ? key : key.slice(0, comment)).split(" . ").slice(0, 3).join(" . ");
+  return comment < 0 ? key : key.slice(0, comment);
+}
+
+/** The address and port that a source is allowed at. */
+function frontendOfSource(key: string): string {
+  return key.split(" . ").slice(0, 3).join(" . ");
 }
 
 const ELEMENTS = "\t\telements = { ";
@@ -156,7 +165,7 @@ export function withServices(
   const hairpins = hairpinsFor(held, wanted, isUsedElsewhere);
   if (hairpins === undefined) return undefined;
   objects.set(HAIRPINS, hairpins);
-  if (frontendsIn({ ...held, objects }).size === 0) return undefined;
+  if (FRONTENDS.every((name) => elementsIn(objects, name).size === 0)) return undefined;
   const alone = stamped(held, nextEndpointOf(held));
   const [settled] = settle([withoutIdleChains({ ...held, objects })], [alone]);
   return settled === undefined ? undefined : restamped(settled, alone, held);
@@ -197,7 +206,7 @@ function elementsFor(there: TableObject | undefined, wanted: ElementObject, owne
   if (there === undefined || !isElements(there) || there.declaration !== wanted.declaration) return undefined;
   const { name, elements: before } = there;
   if (isEndpointsMap(name)) return wanted.elements;
-  const isOwned = (key: string) => (name === CLUSTER_IPS ? owned.clusterIP(key) : owned.frontend(frontendOf(key)));
+  const isOwned = ownedIn(name, owned);
   const gone = [...before.keys()].filter((key) => !wanted.elements.has(key) && isOwned(key));
   if (name !== CLUSTER_IPS && !FRONTENDS.some((one) => one === name)) {
     const isKnown = [...wanted.elements.keys()].every((key) => before.has(key));
@@ -207,6 +216,18 @@ function elementsFor(there: TableObject | undefined, wanted: ElementObject, owne
   for (const key of gone) elements.delete(key);
   for (const [key, element] of wanted.elements) elements.set(key, element);
   return elements;
+}
+
+/** Whether a key of this object is that of a Service of the part. */
+function ownedIn(name: string, owned: Owned): (key: string) => boolean {
+  switch (name) {
+    case CLUSTER_IPS:
+      return owned.clusterIP;
+    case ALLOWED_SOURCES:
+      return (key) => owned.frontend(frontendOfSource(key));
+    default:
+      return (key) => owned.frontend(frontendOf(key));
+  }
 }
 
 /** Hairpins belong to endpoints, whichever Services these serve. */
