@@ -187,9 +187,10 @@ function toEndpoints(
   const { packet, backend, ruleset, steps } = walk;
   steps.push(endpoints.length === 1 ? "its only endpoint" : `one of ${endpoints.length} endpoints`);
   if (affinitySeconds !== undefined) steps.push(`a client gets the same one again within ${affinitySeconds} s`);
-  // An endpoint that calls itself would answer itself directly; nftables knows only endpoints of this node.
-  const isMarked = ({ ip, isLocal }: Endpoint) =>
-    masquerade || (ip === packet.source && (backend === "iptables" || isLocal));
+  // An endpoint that calls itself would answer itself directly.
+  const hairpins = endpoints.some(({ ip }) => ip === packet.source) ? hairpinsOf(walk) : undefined;
+  const isMarked = ({ ip, port }: Endpoint) =>
+    masquerade || (ip === packet.source && (backend === "iptables" || hairpins?.has(port) === true));
   // What comes in and is delivered here passes no POSTROUTING.
   const isSentOn = ({ ip }: Endpoint) => isSentByNode(walk) || !isLocalAddress(walk, ip);
   const around = { ...walk, ruleset: { ...ruleset, dispatch: dispatchesAround(ruleset, endpoints) } };
@@ -201,6 +202,19 @@ function toEndpoints(
     addresses: endpoints.map(({ address }) => address),
     masqueraded: endpoints.map((endpoint) => isMarked(endpoint) && isSentOn(endpoint)),
   };
+}
+
+/** Ports of the sender that are endpoints on this node: those that nftables knows, whichever Service names the node. */
+function hairpinsOf({ ruleset, packet }: Walk): ReadonlySet<number> {
+  const ports = new Set<number>();
+  for (const { id, rules } of ruleset.chains) {
+    if (id.servicePort.protocol !== packet.protocol) continue;
+    for (const { statement } of rules) {
+      if (statement.kind !== "dnat") continue;
+      for (const { ip, port, isLocal } of statement.endpoints) if (isLocal && ip === packet.source) ports.add(port);
+    }
+  }
+  return ports;
 }
 
 /** What the filters do to a packet that was translated for this endpoint. */
