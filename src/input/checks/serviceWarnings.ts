@@ -1,5 +1,5 @@
-import { canonicalCIDR, canonicalIP, prefixLength, trimSpace } from "../../ip.ts";
-import { cidrProblem, ipProblem, otherForm } from "../grammar.ts";
+import { canonicalCIDR, canonicalIP, familyOf, prefixLength, trimSpace } from "../../ip.ts";
+import { cidrProblem, familyOfText, ipProblem, otherForm } from "../grammar.ts";
 import type { ServiceObject } from "../objects.ts";
 import { quote } from "../quote.ts";
 import type { Check } from "./check.ts";
@@ -204,14 +204,14 @@ const rangesAdmitAll: Check<ServiceObject> = {
       if (range === undefined || prefixLength(range) !== 0) return;
       report(`spec.loadBalancerSourceRanges[${i}]`, `${quote(range)} admits every source`);
     });
-    if (ranges.length === 0 || ranges.includes(undefined)) return;
-    const covered = new Set(ranges.map((range) => range?.includes(":")));
+    if (ranges.length === 0 || !ranges.every((range) => range !== undefined)) return;
+    const covered = new Set(ranges.map(familyOf));
     ingress.forEach(({ ip = "", ipMode }, i) => {
-      if (ip === "" || ipMode === "Proxy" || covered.has(ip.includes(":"))) return;
-      const family = ip.includes(":") ? "IPv6" : "IPv4";
+      const family = familyOfText(ip);
+      if (family === undefined || ipMode === "Proxy" || covered.has(family)) return;
       report(
         `status.loadBalancer.ingress[${i}].ip`,
-        `no source range is ${family}, so ${quote(ip)} admits every source`,
+        `no source range is ${family === "ipv4" ? "IPv4" : "IPv6"}, so ${quote(ip)} admits every source`,
       );
     });
   },

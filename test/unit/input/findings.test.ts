@@ -145,3 +145,25 @@ test("an address that the cluster does not serve is named beside a policy that f
     ["family-not-served", "spec.clusterIPs[1]"],
   ]);
 });
+
+describe("source ranges of one family", () => {
+  const warned = (loadBalancerSourceRanges: readonly string[], ips: readonly string[]) => {
+    const status = { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } };
+    const value = { ...service({ type: "LoadBalancer", loadBalancerSourceRanges }), status };
+    const { diagnostics } = validate([{ source, value }], { kubeVersion: "1.35" });
+    return diagnostics.filter(({ code }) => code === "source-ranges-admit-all").map(({ message }) => message);
+  };
+
+  test("leave addresses of the other open", () => {
+    expect(warned(["192.0.2.0/24"], ["198.51.100.7", "2001:db8::7"])).toEqual([
+      'status.loadBalancer.ingress[1].ip: no source range is IPv6, so "2001:db8::7" admits every source',
+    ]);
+  });
+
+  test("hold for an IPv4 address in the clothes of an IPv6 one, which older API servers take", () => {
+    expect(warned(["192.0.2.0/24"], ["::ffff:198.51.100.7"])).toEqual([]);
+    expect(warned(["2001:db8::/32"], ["::ffff:198.51.100.7"])).toEqual([
+      'status.loadBalancer.ingress[0].ip: no source range is IPv4, so "::ffff:198.51.100.7" admits every source',
+    ]);
+  });
+});
