@@ -23,11 +23,12 @@ export function servicesWithSlices(
   const services = new Map<string, ServiceManifest>();
   const slices = new Map<string, EndpointSliceManifest[]>();
   const endpoints: EndpointsManifest[] = [];
+  // Slices that are mirrored from Endpoints have their labels.
+  const isSeen = ({ metadata: { labels = {} } }: Manifest): boolean => seesHeadless || !(HEADLESS in labels);
   for (const manifest of manifests) {
     if (manifest.kind === "Service") services.set(keyOf(manifest.metadata), manifest);
-    else if (manifest.kind === "Endpoints") endpoints.push(manifest);
-    else if (manifest.kind === "EndpointSlice" && (seesHeadless || !isForHeadless(manifest)))
-      addSlice(slices, manifest);
+    else if (manifest.kind === "Endpoints" && isSeen(manifest)) endpoints.push(manifest);
+    else if (manifest.kind === "EndpointSlice" && isSeen(manifest)) addSlice(slices, manifest);
   }
   mirrorInto(slices, endpoints, services);
   return [...services].map(([key, service]) => ({ service, slices: slices.get(key)?.sort(byName) ?? [] }));
@@ -35,10 +36,6 @@ export function servicesWithSlices(
 
 function keyOf(metadata: { readonly namespace: string; readonly name: string }): string {
   return `${metadata.namespace}/${metadata.name}`;
-}
-
-function isForHeadless({ metadata: { labels = {} } }: EndpointSliceManifest): boolean {
-  return HEADLESS in labels;
 }
 
 function byName(a: EndpointSliceManifest, b: EndpointSliceManifest): number {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { resolve } from "../../../src/resolve/servicePorts.ts";
+import { servicesWithSlices } from "../../../src/resolve/slices.ts";
 import type { EndpointsManifest, Family, Manifest, ServicePort } from "../../../src/types.ts";
 import { NODE, onNode, SOURCE, service, slice } from "../../support/manifests.ts";
 
@@ -250,6 +251,14 @@ describe("Endpoints objects", () => {
       metadata: { ...object.metadata, labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } },
     };
     expect(addresses([web, marked, own])).toEqual(["10.0.0.9:80"]);
+  });
+
+  it("marked headless are for DNS alone, as the slices would be that are made from them", () => {
+    const headless = { ...object, metadata: { ...object.metadata, labels: { "service.kubernetes.io/headless": "" } } };
+    expect(addresses([web, headless])).toEqual([]);
+    expect(addresses([web, headless, slice("ns/web", ["10.0.0.9"])])).toEqual(["10.0.0.9:80"]);
+    const [seen] = servicesWithSlices([web, headless], { seesHeadless: true });
+    expect(seen?.slices.some(({ endpoints = [] }) => endpoints.length > 0)).toBe(true);
   });
 
   it("an address both ready and not ready is not ready", () => {
