@@ -1,11 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { iptables } from "../src/backends/iptables/index.ts";
+import { nftables } from "../src/backends/nftables/index.ts";
 import { diff, linesOf } from "../src/diff.ts";
 import { explain } from "../src/explain.ts";
-import type { Manifest, Packet, Table, Transaction } from "../src/types.ts";
+import type { Backend, Fate, Manifest, Packet, Ruleset, Table, Transaction } from "../src/types.ts";
 import { cluster } from "./support/clusters.ts";
+import { parseIptables } from "./support/iptablesText.ts";
+import { traceIptables } from "./support/iptablesTracer.ts";
+import { describeFate } from "./support/judge.ts";
 import { NODE, renderOptions, rulesetOf } from "./support/manifests.ts";
+import { traceNftables } from "./support/nftablesTracer.ts";
+import { runNft } from "./support/nftKernel.ts";
 import { emptyKernel, type Kernel, restore, save, targetOf } from "./support/restoreKernel.ts";
 
 /** Laws that hold for every cluster, on a kernel in memory. */
@@ -40,6 +46,35 @@ function foreign(kernel: Kernel): string {
     .split("\n")
     .filter((line) => !line.includes("KUBE-"))
     .join("\n");
+}
+
+/** The text of a backend, and what becomes of a packet in it. */
+function tracerOf(backend: Backend, ruleset: Ruleset): (packet: Packet) => Fate {
+  const { steps } = backend.transaction("ipv4", diff(backend, [], backend.render(ruleset, OPTIONS)), "nft");
+  const text = steps.map((step) => step.text).join("");
+  if (backend.name === "iptables") {
+    const rules = parseIptables(text);
+    return (packet) => traceIptables(rules, packet, NODE.addresses);
+  }
+  const table = runNft(undefined, text);
+  if (table === undefined) throw new Error("the text makes no table");
+  return (packet) => traceNftables(table, packet, NODE.addresses);
+}
+
+/** Packets to the addresses and NodePorts of a cluster: from its endpoints, from this node, from outside. */
+function packetsIn({ dispatch, chains }: Ruleset, picks: readonly (readonly [number, number])[]): readonly Packet[] {
+  const rules = chains.flatMap((chain) => chain.rules.map(({ statement }) => statement));
+  const endpoints = rules.flatMap((statement) => (statement.kind === "dnat" ? statement.endpoints : []));
+  const sources = [...endpoints.map(({ ip }) => ip), "192.168.0.2", "203.0.113.2", "203.0.113.130"];
+  return picks.flatMap(([from, to]): readonly Packet[] => {
+    const one = dispatch[to % dispatch.length];
+    const source = sources[from % sources.length];
+    if (one === undefined || source === undefined) return [];
+    const { destination, protocol, port } = one;
+    const ip = destination.kind === "nodePort" ? "192.168.0.2" : destination.ip;
+    const packet: Packet = { family: "ipv4", protocol, source, destination: ip, port };
+    return [source === "192.168.0.2" ? packet : { ...packet, inputInterface: "eth0" }];
+  });
 }
 
 describe("laws", () => {
@@ -140,6 +175,24 @@ describe("laws", () => {
         if (first?.kind !== "endpoints") return;
         expect(second?.kind).toBe("endpoints");
         if (second?.kind === "endpoints") expect(second.addresses).toEqual(first.addresses);
+      }),
+    );
+  });
+
+  it.each<[string, Backend]>([
+    ["iptables", iptables],
+    ["nftables", nftables],
+  ])("explain tells what becomes of a packet in the text of %s", (_, backend) => {
+    const picks = fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 20, maxLength: 20 });
+    const options = { ...OPTIONS, node: NODE, backend: backend.name };
+    fc.assert(
+      fc.property(cluster, picks, (manifests, chosen) => {
+        const ruleset = rulesetOf(manifests);
+        const trace = tracerOf(backend, ruleset);
+        for (const packet of packetsIn(ruleset, chosen)) {
+          const told = describeFate(explain(ruleset, packet, options).fate);
+          expect([packet, told]).toEqual([packet, describeFate(trace(packet))]);
+        }
       }),
     );
   });
