@@ -22,11 +22,15 @@ export const API_VERSION: Readonly<Record<Kind, string>> = {
   Pod: "v1",
 };
 
-const KINDS = new Map((Object.keys(API_VERSION) as Kind[]).map((kind) => [kind.toLowerCase(), kind]));
+const OURS = Object.keys(API_VERSION) as readonly Kind[];
+const EXACT: ReadonlyMap<unknown, Kind> = new Map(OURS.map((kind) => [kind, kind]));
+const KINDS = new Map(OURS.map((kind) => [kind.toLowerCase(), kind]));
 
 /** Tells our kinds from those of others, and from slips of the pen that would silently leave an object out. */
 export function identify(value: Readonly<Record<string, unknown>>): Identity {
   const { kind, apiVersion } = value;
+  const exact = EXACT.get(kind);
+  if (exact !== undefined && apiVersion === API_VERSION[exact]) return { kind: "ours", object: exact };
   if (typeof kind !== "string" || kind === "") {
     const found =
       kind === undefined || kind === null || kind === ""
@@ -52,11 +56,9 @@ export function identify(value: Readonly<Record<string, unknown>>): Identity {
   const meant = KINDS.get(word) ?? KINDS.get(`${word}s`) ?? KINDS.get(word.replace(/s$/, ""));
   const noMatch = `no matches for kind ${quote(kind)} in version ${quote(apiVersion)}`;
   if (meant === undefined) return wholeList(value, kind, noMatch) ?? foreign;
-  const expected = API_VERSION[meant];
-  if (meant === kind && apiVersion === expected) return { kind: "ours", object: meant };
   if (meant !== kind) return misspelt(noMatch, meant);
   const gone = apiVersion === "discovery.k8s.io/v1beta1" ? "; that version is no longer served since 1.25" : "";
-  return unclear("api-version-wrong", "apiVersion", noMatch, `write apiVersion: ${expected}${gone}`);
+  return unclear("api-version-wrong", "apiVersion", noMatch, `write apiVersion: ${API_VERSION[meant]}${gone}`);
 }
 
 /** A List was taken apart before; one that comes this far would silently be left out with all that it holds. */
