@@ -231,9 +231,21 @@ function addCommand(program: Command, entry: CommandEntry, finish: (code: ExitCo
     command.option("--config <FILE>", "our own YAML, or a KubeProxyConfiguration; flags win");
   command.option("-q, --quiet", "print results and errors only");
   command.action(async (flags: Flags) => {
+    mustBeRecent();
     const [{ run }, io] = await Promise.all([entry.load(), openIo(flags.quiet === true)]);
     finish(await run(flags, io));
   });
+}
+
+/** On an older Node our files do not even load, and that would pass for a bug of ours. */
+function mustBeRecent(): void {
+  const needed = packageJson.engines.node.replace(">=", "");
+  const { node } = process.versions;
+  if (node.localeCompare(needed, "en", { numeric: true }) >= 0) return;
+  throw new UserError(
+    `this is Node ${node}, and svctables needs ${needed} or newer`,
+    `install a newer one where PATH finds it first; sudo, cron and systemd may find another than your shell does (here: ${process.execPath})`,
+  );
 }
 
 async function openIo(quiet: boolean): Promise<Io> {
