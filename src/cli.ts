@@ -330,6 +330,13 @@ function endWith(code: ExitCode): void {
   process.exitCode = worst;
 }
 
+/**
+ * What a library loses on its way ends here, and ends everything: where no descriptor is left for another process, Node
+ * tells that to nobody who waits for it.
+ */
+process.on("uncaughtException", async (error) => {
+  process.exit(isSystemError(error) ? endWithout(error) : await endOf(error).catch(() => endWithout(error)));
+});
 bearLoss(process.stderr, () => undefined);
 bearLoss(process.stdout, async ({ message }) => {
   const hint = "what the command does was not stopped by this; make room, and run it again for its result";

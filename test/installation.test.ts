@@ -47,4 +47,23 @@ describe("a machine that is not what it should be", () => {
     const newer = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "100.0.0" } });`;
     expect(await svctables(newer, ["version", "--output", "json"])).toMatchObject({ exitCode: 0, stderr: "" });
   });
+
+  it("has no descriptor left for another process", async () => {
+    const exhausting = `
+      import { openSync } from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
+      import processes from "node:child_process";
+      const { spawn } = processes;
+      processes.spawn = (...words) => {
+        try {
+          for (;;) openSync("/dev/null");
+        } catch {}
+        return spawn(...words);
+      };
+      syncBuiltinESMExports();`;
+    const limited = ["prlimit", "--nofile=100", process.execPath];
+    const { exitCode, stdout, stderr } = await svctables(exhausting, ["version"], limited);
+    expect(stderr).toMatch(/^error: [^\n]*EMFILE[^\n]*$/);
+    expect([exitCode, stdout]).toEqual([2, ""]);
+  });
 });
