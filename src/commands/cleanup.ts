@@ -24,15 +24,23 @@ export async function run(flags: Flags, io: Io): Promise<ExitCode> {
   if (!isSet(flags, "dryRun")) {
     return exclusively(settings, machine, async () => {
       const rest = await find();
+      noteUnseen(rest, io);
       return uninterrupted(io, () => remove(rest, names, settings, machine, io));
     });
   }
-  const { rules, leftovers } = await find();
+  const rest = await find();
+  noteUnseen(rest, io);
+  const { rules, leftovers } = rest;
   const changes = rules.flatMap(({ plans }) => plans.flatMap((one) => one.changes));
   io.out(changesText(changes, styleFor(io.color)));
   for (const { name } of leftovers) io.out(`  - ${name}\n`);
   io.note(`dry run: ${changes.length === 0 ? "" : `${countsText(changes)}; `}nothing was changed\n`);
   return ExitCode.done;
+}
+
+/** What was not looked for is not said to be gone. */
+function noteUnseen({ unseen }: Rest, io: Io): void {
+  for (const { message } of unseen) io.note(`note: ${message}: what it may have left is neither seen nor removed\n`);
 }
 
 async function remove(

@@ -21,11 +21,13 @@ export interface BackendRest {
 export interface Rest {
   readonly rules: readonly BackendRest[];
   readonly leftovers: readonly Leftover[];
+  /** Why rules of a backend may stand that nothing here can show. */
+  readonly unseen: readonly MissingProgramError[];
 }
 
 /**
  * Looks for all that is ours, in all variants of the tools, and if asked for what only kube-proxy leaves.
- * @throws UserError if the chains are those of a kube-proxy, and that was not asked for
+ * @throws UserError if the chains are those of a kube-proxy, and that was not asked for; or if no tool is there to look
  */
 export async function findRest(
   settings: Settings,
@@ -34,14 +36,16 @@ export async function findRest(
   kubeProxy: boolean,
 ): Promise<Rest> {
   const run = remembering(createRunner(machine.searchPath));
-  const rules = await findAllRules(settings, machine, names, run);
+  const { rules, unseen } = await findAllRules(settings, machine, names, run);
+  const [missing] = unseen;
+  if (missing !== undefined && unseen.length === names.length) throw missing;
   const hasChains = rules.some(({ backend }) => backend === "iptables");
   const leftovers = kubeProxy || hasChains ? await findKubeProxy(settings, machine, run) : [];
   const owner = leftovers.find(({ ownsChains }) => ownsChains);
   if (owner !== undefined && !kubeProxy && hasChains) {
     throw keptByKubeProxy(owner, "if it is gone for good, give --kube-proxy, which removes all that it left");
   }
-  return { rules, leftovers: kubeProxy ? removable(leftovers) : [] };
+  return { rules, leftovers: kubeProxy ? removable(leftovers) : [], unseen };
 }
 
 /** The refusal to touch what a kube-proxy keeps. */
@@ -91,11 +95,11 @@ export async function restOfOthers(
   mayReplace: boolean,
   run: Runner = beginListing(settings, machine),
 ): Promise<Rest> {
-  const rules = await findAllRules(settings, machine, [otherThan(settings)], run);
+  const { rules, unseen } = await findAllRules(settings, machine, [otherThan(settings)], run);
   const isBusy = rules.length > 0 || plans.some(({ changes }) => changes.length > 0);
   const leftovers = removable(isBusy ? await findKubeProxy(settings, machine, run) : []);
   const [first] = leftovers;
-  if (first === undefined || mayReplace) return { rules, leftovers };
+  if (first === undefined || mayReplace) return { rules, leftovers, unseen };
   throw keptByKubeProxy(first, "stop it, and give --replace-kube-proxy to take over from it");
 }
 
@@ -115,13 +119,17 @@ async function findAllRules(
   machine: Machine,
   names: readonly BackendName[],
   run: Runner,
-): Promise<readonly BackendRest[]> {
+): Promise<Pick<Rest, "rules" | "unseen">> {
   const rules: BackendRest[] = [];
+  const unseen: MissingProgramError[] = [];
   for (const backend of names) {
-    const plans = await orNone(() => findRules(settings, machine, backend, run));
+    const plans = await orNone(
+      () => findRules(settings, machine, backend, run),
+      (missing) => unseen.push(missing),
+    );
     if (plans.length > 0) rules.push({ backend, plans });
   }
-  return rules;
+  return { rules, unseen };
 }
 
 /** What only a kube-proxy makes on a node: its canary chains, and the tables of its nftables mode. */
@@ -145,9 +153,8 @@ async function findRules(
   for (const flavour of flavoursOf(name, settings, machine)) {
     const wishes = (settings.families ?? FAMILIES).map((family) => ({ family, wanted: [], optional: true }));
     for (const wish of wishes) {
-      plans.push(
-        ...(await readable(() => plan([wish], backends[name], { run, flavour, records: undefined }), wish, run)),
-      );
+      const found = () => plan([wish], backends[name], { run, flavour, records: undefined });
+      plans.push(...(await (flavour === "legacy" ? found() : readable(found, wish, run))));
     }
   }
   return plans.filter(({ changes }) => changes.length > 0);
@@ -160,7 +167,10 @@ function flavoursOf(backend: BackendName, { iptablesVariant }: Settings, { legac
   return legacyTables.ipv4.length + legacyTables.ipv6.length > 0 ? ["nft", "legacy"] : ["nft"];
 }
 
-/** A table that iptables cannot show is no reason to stop where nft can tell that it has no chains for Services. */
+/**
+ * A table that iptables cannot show, or an iptables that is not there (any more), is no reason to stop where nft can tell
+ * that there are no chains for Services.
+ */
 async function readable<T>(
   find: () => Promise<readonly T[]>,
   { family }: { readonly family: Family },
@@ -169,22 +179,25 @@ async function readable<T>(
   try {
     return await find();
   } catch (error) {
-    if (
-      error instanceof UnreadableTableError &&
-      !(await mayHoldServices(run, family, backends.nftables.commands(family, NFT)))
-    )
-      return [];
-    throw error;
+    const isMissing = error instanceof MissingProgramError;
+    if (!isMissing && !(error instanceof UnreadableTableError)) throw error;
+    if (!(await mayHoldServices(run, family, backends.nftables.commands(family, NFT)))) return [];
+    if (!isMissing) throw error;
+    throw new UserError(`${error.message}, and ${family} rules for Services that it made still act`, error.hint);
   }
 }
 
-/** Where a tool is missing, it can have left nothing. */
-async function orNone<T>(find: () => Promise<readonly T[]>): Promise<readonly T[]> {
+/** Where neither a tool is there nor another that sees as much, it has most likely left nothing. */
+async function orNone<T>(
+  find: () => Promise<readonly T[]>,
+  note?: (missing: MissingProgramError) => void,
+): Promise<readonly T[]> {
   try {
     return await find();
   } catch (error) {
-    if (error instanceof MissingProgramError) return [];
-    throw error;
+    if (!(error instanceof MissingProgramError)) throw error;
+    note?.(error);
+    return [];
   }
 }
 
