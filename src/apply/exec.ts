@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { constants, type FileHandle, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MissingProgramError, UserError } from "../errors.ts";
@@ -138,10 +138,12 @@ async function releaseLock(file: FileHandle): Promise<void> {
   await file.close();
 }
 
-/** Nobody else may open it: who can, can hold it and keep every run waiting. */
+const LOCK_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
+
+/** Nobody else may open it: who can, can hold it and keep every run waiting. Nor may it be a link to a file that others need. */
 async function openLock(path: string): Promise<FileHandle | { readonly reason: string }> {
   try {
-    const file = await open(path, "a", 0o600);
+    const file = await open(path, LOCK_FLAGS, 0o600);
     await file.chmod(0o600);
     return file;
   } catch (error) {

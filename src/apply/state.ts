@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceWith } from "./stateFile.ts";
 
 /**
  * What one run leaves for the next, in one file of the state directory. It only saves work and keeps allocated
@@ -39,30 +40,15 @@ export async function readState(stateDir: string): Promise<StateReading> {
  */
 export async function writeState(stateDir: string, record: StateRecord): Promise<void> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const target = join(stateDir, STATE_FILE);
-  const draft = `${target}.new`;
-  try {
-    await writeDurably(draft, `${JSON.stringify(record)}\n`);
-    await rename(draft, target);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
+  await replaceWith(join(stateDir, STATE_FILE), async (draft) => {
+    await draft.writeFile(`${JSON.stringify(record)}\n`);
+    await draft.sync();
+  });
   const directory = await open(stateDir, "r");
   try {
     await directory.sync();
   } finally {
     await directory.close();
-  }
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isSystemError } from "../errors.ts";
 
@@ -9,9 +9,24 @@ import { isSystemError } from "../errors.ts";
  */
 export async function replaceFile(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await replaceWith(path, (draft) => draft.writeFile(content));
+}
+
+/**
+ * Replaces a file by a draft beside it, which is always a new file: through a link that somebody else put in its place,
+ * another file would be written.
+ * @throws the system's error when the directory cannot be written
+ */
+export async function replaceWith(path: string, write: (draft: FileHandle) => Promise<void>): Promise<void> {
   const draft = `${path}.new`;
+  await rm(draft, { force: true });
   try {
-    await writeFile(draft, content, { mode: 0o600 });
+    const file = await open(draft, "wx", 0o600);
+    try {
+      await write(file);
+    } finally {
+      await file.close();
+    }
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -147,6 +147,18 @@ describe("lock", () => {
     for (const path of ["a/lock", join("run", namespaceLock)]) {
       expect((await stat(join(directory, path))).mode & 0o777).toBe(0o600);
     }
+  });
+
+  it("is never a link to another file", async () => {
+    const victim = join(directory, "victim");
+    await writeFile(victim, "", { mode: 0o644 });
+    await mkdir(join(directory, "a"));
+    await symlink(victim, join(directory, "a", "lock"));
+    await expect(lock(take, options("a"))).rejects.toMatchObject({
+      message: expect.stringMatching(/^cannot lock .*\/a\/lock: ELOOP/),
+      hint: expect.stringContaining("--state-dir"),
+    });
+    expect((await stat(victim)).mode & 0o777).toBe(0o644);
   });
 
   it("names what cannot be made", async () => {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeAccepted } from "../../../src/apply/accepted.ts";
-import { readState, writeState } from "../../../src/apply/state.ts";
-import { save } from "../../../src/apply/stateFile.ts";
+import { readState, STATE_FILE, writeState } from "../../../src/apply/state.ts";
+import { replaceFile, save } from "../../../src/apply/stateFile.ts";
 import { isSystemError } from "../../../src/errors.ts";
 
 const EMPTY = { version: 1, sections: {} };
@@ -63,14 +63,28 @@ describe("state", () => {
   });
 });
 
-describe("a full disk", () => {
-  it("leaves no record of what was accepted rather than an old one, and no draft", async () => {
+describe("a file of the state directory", () => {
+  it.each<[string, (path: string) => Promise<void>]>([
+    [STATE_FILE, () => writeState(directory, { version: 1, sections: {} })],
+    ["input.index", (path) => replaceFile(path, "text")],
+  ])("is not written through a link that somebody put there: %s", async (name, write) => {
+    const victim = join(directory, "victim");
+    await writeFile(victim, "precious");
+    for (const place of [name, `${name}.new`]) await symlink(victim, join(directory, place));
+    await write(join(directory, name));
+    expect(await readFile(victim, "utf8")).toBe("precious");
+    expect(await readFile(join(directory, name), "utf8")).not.toBe("precious");
+    expect((await readdir(directory)).sort()).toEqual([name, "victim"].sort());
+  });
+});
+
+describe("what cannot be written", () => {
+  it("leaves no record of what was accepted rather than an old one", async () => {
     await writeAccepted(directory, { hash: "old", manifests: [] });
-    await symlink("/dev/full", join(directory, "accepted.json.new"));
+    await mkdir(join(directory, "accepted.json.new"));
     const error: unknown = await writeAccepted(directory, { hash: "new", manifests: [] }).catch((reason) => reason);
-    expect(error).toMatchObject({ code: "ENOSPC" });
     expect(isSystemError(error)).toBe(true);
-    expect(await readdir(directory)).toEqual([]);
+    expect(await readdir(directory)).toEqual(["accepted.json.new"]);
   });
 
   it("is told where only later runs would miss something, and a mistake of ours is thrown", async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readAccepted, writeAccepted } from "../../../src/apply/accepted.ts";
 import { readTableRecord } from "../../../src/apply/record.ts";
@@ -187,12 +187,12 @@ describe("the short way", () => {
 describe("tables that cannot be recorded", () => {
   it("stand all the same, without a record of those before", async () => {
     await longWay(ONE);
-    await symlink("/dev/full", inState("nftables-ipv4.tables.new"));
+    await mkdir(inState("nftables-ipv4.tables.new"));
     const reasons: string[] = [];
     const { plans } = await planLong(await sourcesOf(textOf(TWO)));
     const result = await carryOut(plans, nftables, node.kernel, { unsaved: (reason) => reasons.push(reason) });
     expect(result.kind).toBe("applied");
-    expect(reasons).toEqual([expect.stringContaining("ENOSPC")]);
+    expect(reasons).toEqual([expect.stringContaining("is a directory")]);
     expect(await readdir(settings.stateDir)).not.toContain("nftables-ipv4.tables");
     expect((await planLong(await sourcesOf(textOf(TWO)))).plans.flatMap(({ changes }) => changes)).toEqual([]);
   });
