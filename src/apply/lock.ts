@@ -8,6 +8,9 @@ import type { Locker } from "./exec.ts";
 /** Directory of the locks of network namespaces: root's own, so that nobody else can hold one. */
 const RUNTIME_DIRECTORY = "/run/svctables";
 
+const STATE_HINT = "choose another with --state-dir, or run as root";
+const RUNTIME_HINT = "run as root, where /run can be written";
+
 export interface LockOptions {
   readonly stateDir: string;
   /** Seconds to wait for another run to end. */
@@ -23,13 +26,14 @@ export async function lock(take: Locker, options: LockOptions): Promise<() => Pr
   const runtimeDir = options.runtimeDir ?? RUNTIME_DIRECTORY;
   const stateLock = join(options.stateDir, "lock");
   const namespaceLock = join(runtimeDir, `netns-${await networkNamespace()}.lock`);
-  await makeDirectory(options.stateDir, "choose another with --state-dir, or run as root");
-  await makeDirectory(runtimeDir, "run as root");
+  await makeDirectory(options.stateDir, STATE_HINT);
+  await makeDirectory(runtimeDir, RUNTIME_HINT);
 
   const { timeoutSeconds } = options;
-  const releaseState = await takeOne(take, stateLock, "state directory", timeoutSeconds);
+  const releaseState = await takeOne(take, stateLock, { what: "state directory", hint: STATE_HINT }, timeoutSeconds);
   try {
-    const releaseNamespace = await takeOne(take, namespaceLock, "network namespace", timeoutSeconds);
+    const namespace = { what: "network namespace", hint: RUNTIME_HINT };
+    const releaseNamespace = await takeOne(take, namespaceLock, namespace, timeoutSeconds);
     return async () => {
       await releaseNamespace();
       await releaseState();
@@ -40,7 +44,18 @@ export async function lock(take: Locker, options: LockOptions): Promise<() => Pr
   }
 }
 
-async function takeOne(take: Locker, path: string, what: string, seconds: number): Promise<() => Promise<void>> {
+/** What a lock is for, and what to do where it cannot be made. */
+interface Purpose {
+  readonly what: string;
+  readonly hint: string;
+}
+
+async function takeOne(
+  take: Locker,
+  path: string,
+  { what, hint }: Purpose,
+  seconds: number,
+): Promise<() => Promise<void>> {
   const locking = await take(path, seconds);
   switch (locking.kind) {
     case "held":
@@ -48,10 +63,7 @@ async function takeOne(take: Locker, path: string, what: string, seconds: number
     case "busy":
       throw lockedBy(path, what);
     case "failed":
-      throw new UserError(
-        `cannot lock ${path}: ${locking.reason}`,
-        "run as root, or choose another state directory with --state-dir",
-      );
+      throw new UserError(`cannot lock ${path}: ${locking.reason}`, hint);
   }
 }
 

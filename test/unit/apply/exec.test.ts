@@ -161,6 +161,15 @@ describe("lock", () => {
     expect((await stat(victim)).mode & 0o777).toBe(0o644);
   });
 
+  it("does not advise another state directory where that would not help", async () => {
+    const failing: typeof take = async (path, seconds) =>
+      path.includes("netns-") ? { kind: "failed", reason: "EROFS: read-only file system" } : take(path, seconds);
+    const error: unknown = await lock(failing, options("a")).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ message: expect.stringContaining("EROFS") });
+    expect(error).not.toMatchObject({ hint: expect.stringContaining("--state-dir") });
+    await (await lock(take, options("a")))();
+  });
+
   it("names what cannot be made", async () => {
     await expect(lock(take, { ...options("a"), stateDir: "/dev/null/state" })).rejects.toMatchObject({
       message: expect.stringContaining("/dev/null/state"),
