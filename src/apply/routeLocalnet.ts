@@ -27,14 +27,7 @@ export async function isRouteLocalnetOn(): Promise<boolean> {
  */
 export async function enableRouteLocalnet(stateDir: string, unsaved: Unsaved): Promise<boolean> {
   if (await isRouteLocalnetOn()) return false;
-  try {
-    await writeFile(SYSCTL, "1\n");
-  } catch (error) {
-    throw new UserError(
-      `the rules are in place, but net.ipv4.conf.all.route_localnet cannot be set: ${reasonOf(error)}`,
-      "run where /proc/sys can be written, or use --no-localhost-nodeports",
-    );
-  }
+  await setTo("1", "or use --no-localhost-nodeports");
   await save(() => remember(stateDir, true), unsaved);
   return true;
 }
@@ -43,15 +36,27 @@ export async function enableRouteLocalnet(stateDir: string, unsaved: Unsaved): P
  * Switches it off if it was us who switched it on.
  * @param unsaved without it, a directory that cannot be written is an error
  * @returns whether it was switched off
+ * @throws UserError if it may not be changed
  */
 export async function restoreRouteLocalnet(stateDir: string, unsaved?: Unsaved): Promise<boolean> {
   const { record } = await readState(stateDir);
   if (record.sections[SECTION] !== true) return false;
   const on = await isRouteLocalnetOn();
-  if (on) await writeFile(SYSCTL, "0\n");
+  if (on) await setTo("0", "and run the same command again: while it is 1, others may reach what listens on 127.0.0.1");
   const forget = () => remember(stateDir, false);
   await (unsaved === undefined ? forget() : save(forget, unsaved));
   return on;
+}
+
+async function setTo(value: "0" | "1", otherwise: string): Promise<void> {
+  try {
+    await writeFile(SYSCTL, `${value}\n`);
+  } catch (error) {
+    throw new UserError(
+      `the rules are as they should be, but net.ipv4.conf.all.route_localnet cannot be set to ${value}: ${reasonOf(error)}`,
+      `run where /proc/sys can be written, ${otherwise}`,
+    );
+  }
 }
 
 async function remember(stateDir: string, setByUs: boolean): Promise<void> {
