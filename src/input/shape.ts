@@ -1,3 +1,4 @@
+import { SPACE_BEHIND_COLON, SPACE_BEHIND_DASH } from "./load/slips.ts";
 import type { Kind } from "./objects.ts";
 import { quote } from "./quote.ts";
 import { schemas } from "./schemas/kinds.ts";
@@ -106,6 +107,8 @@ function typeHint(schema: Schema | undefined, found: unknown, name: string | und
   if (schema?.pattern !== undefined)
     return "write it like 2026-01-31T08:00:00Z, or leave it out: the API server sets it";
   const types = [schema?.type ?? []].flat();
+  if (typeof found === "string" && PLACEHOLDER.test(found))
+    return "fill in the placeholder first, for example with helm template or envsubst";
   if (types.includes("string") && typeof found === "boolean")
     return "put the value in quotes: unquoted yes, no, on, off and y, n are booleans";
   if (types.includes("string") && typeof found === "number") return "put the value in quotes";
@@ -115,8 +118,23 @@ function typeHint(schema: Schema | undefined, found: unknown, name: string | und
     return "write the labels right under selector: a Service has no matchLabels";
   if (types.includes("boolean") && typeof found === "string") return "write true or false without quotes";
   if (types.includes("array")) return "write a list, each entry on a line that starts with '- '";
-  return `write ${expected(schema)}`;
+  return mappingHint(found) ?? `write ${expected(schema)}`;
 }
+
+/** What a program was to replace: {{ .Values.port }}, ${PORT}, $(PORT), <port>, __PORT__. */
+const PLACEHOLDER = /\{[{%]|\$[({A-Za-z_]|^<.*>$|^__.+__$/s;
+
+/** What keeps this from being a mapping, when one is expected. */
+function mappingHint(found: unknown): string | undefined {
+  if (Array.isArray(found)) return "write its fields without '- ' in front of them";
+  if (typeof found !== "string") return undefined;
+  if (/^[A-Za-z]+:[^\s:]/.test(found)) return SPACE_BEHIND_COLON;
+  return COPIED.test(found) ? TYPE_ANEW : undefined;
+}
+
+/** No-break and other spaces, and a full-width colon: they look like what belongs there, and are none of it. */
+const COPIED = /[\u00a0\u200b\u3000\ufeff\uff1a]/;
+const TYPE_ANEW = "type the line anew: it holds a space or colon of another kind, as copied from a web page";
 
 /** Fields that the API once had, and what to do instead. */
 const GONE: ReadonlyMap<string, string> = new Map([
@@ -133,10 +151,12 @@ function suggestion(kind: Kind, name: string, schema: Schema | undefined): strin
   const meant = (near: string | undefined) => (near === undefined ? undefined : `did you mean ${near}?`);
   return (
     GONE.get(name) ??
+    (/^-[A-Za-z]/.test(name) ? SPACE_BEHIND_DASH : undefined) ??
     meant(known.find((field) => field.toLowerCase() === lower)) ??
     meant(known.find((field) => field.toLowerCase() === `${lower}s` || `${field.toLowerCase()}s` === lower)) ??
     placeOf(kind, name) ??
     (/^\u00a0/.test(name) ? "indent with spaces: these are no-break spaces, as copied from a web page" : undefined) ??
+    (COPIED.test(name) ? TYPE_ANEW : undefined) ??
     meant(known.find((field) => distance(field.toLowerCase(), lower) <= Math.min(2, lower.length - 2))) ??
     "remove the field, or check where it belongs"
   );

@@ -5,6 +5,7 @@ import { positionAt } from "./encoding.ts";
 import { textError } from "./finding.ts";
 import { countKeys, hasDuplicateKeys, type JsonProblem, jsonShape, MAX_DEPTH, scanJson } from "./json.ts";
 import type { TextResult } from "./record.ts";
+import { jsonTemplateHint } from "./slips.ts";
 import type { YamlRange } from "./split.ts";
 
 /** Above this size a text that is broken JSON is not tried as YAML as well. */
@@ -94,6 +95,8 @@ function problemDiagnostic(file: string, bytes: Buffer, text: string, problem: J
   }
   const message = problem.found === "" ? "JSON: the text ends too early" : `JSON: unexpected ${quote(problem.found)}`;
   const hint =
-    problem.found === "" ? "a bracket or a quote is not closed" : "check commas, quotes and brackets before this place";
+    problem.found === ""
+      ? "a bracket or a quote is not closed"
+      : (jsonTemplateHint(text, problem.offset) ?? "check commas, quotes and brackets before this place");
   return textError("json-syntax", source, message, hint);
 }

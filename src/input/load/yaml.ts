@@ -4,6 +4,7 @@ import { type Laid, layOut, MAX_DEPTH, writtenOffset } from "./flow.ts";
 import { type Child, type Children, follower, type PathOffset } from "./path.ts";
 import { NotFiniteError } from "./scalars.ts";
 import { INEXACT_KEY, KUBECTL_SCHEMA, MERGED_OVER } from "./schema.ts";
+import { spaceHint, templateHint } from "./slips.ts";
 import { refusedTab } from "./tabs.ts";
 
 /** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */
@@ -67,17 +68,7 @@ function describe(text: string, events: readonly Event[], error: unknown): YamlP
   }
   const { code, message, hint } = explain(visible(error.reason, LONGEST_REASON), text, error.mark?.position ?? 0);
   const offset = code === "null-key" ? oddKeyOffset(text, events) : beforeQuote(text, error.mark?.position ?? 0);
-  return problemAt(text, offset, message, isTemplate(text, offset) ? RENDER_FIRST : hint, code);
-}
-
-const RENDER_FIRST = "this is a template: render it first, for example with helm template";
-
-/** Whether there is a template's {{ … }} on this line or the one before, where readers stumble over it. */
-function isTemplate(text: string, offset: number): boolean {
-  const lineStart = text.lastIndexOf("\n", offset - 1);
-  const lineEnd = text.indexOf("\n", offset);
-  const start = lineStart < 0 ? 0 : text.lastIndexOf("\n", lineStart - 1) + 1;
-  return text.slice(start, lineEnd < 0 ? undefined : lineEnd).includes("{{");
+  return problemAt(text, offset, message, templateHint(text, offset) ?? hint, code);
 }
 
 function notFinite(text: string, events: readonly Event[], error: NotFiniteError): YamlProblem {
@@ -159,6 +150,8 @@ function explain(reason: string, text: string, offset: number): { code: string; 
 function syntaxHint(reason: string, text: string, offset: number): string {
   if (text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset + 1).includes("\t"))
     return "indent with spaces, not with tabs";
+  const missing = spaceHint(text, offset);
+  if (missing !== undefined) return missing;
   if (reason === "deficient indentation")
     return "a quote or bracket that was opened before is not closed, or the line needs more spaces";
   if (/indent/.test(reason)) return "line up the fields of one object with spaces";
