@@ -58,6 +58,12 @@ export function numberOf(source: string): number | undefined {
   return fitsKubectl(plain, value) ? value : undefined;
 }
 
+/** The name of a field whose key is written so, without quotes: `on` is "true", and 0x50 is "80". Throws NotFiniteError. */
+export function nameOf(source: string): string {
+  if (TRUE.has(source)) return "true";
+  return FALSE.has(source) ? "false" : String(numberOf(source) ?? source);
+}
+
 const nullTag = defineScalarTag("tag:yaml.org,2002:null", {
   implicit: true,
   implicitFirstChars: ["", "~", "n", "N"],

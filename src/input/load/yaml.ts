@@ -2,7 +2,7 @@ import { constructFromEvents, EVENT_ID, type Event, getScalarValue, SCALAR_STYLE
 import { quote, visible } from "../quote.ts";
 import { type Laid, layOut, MAX_DEPTH, writtenOffset } from "./flow.ts";
 import { type Child, type Children, follower, type PathOffset } from "./path.ts";
-import { NotFiniteError } from "./scalars.ts";
+import { NotFiniteError, nameOf } from "./scalars.ts";
 import { INEXACT_KEY, KUBECTL_SCHEMA, MERGED_OVER } from "./schema.ts";
 import { spaceHint, templateHint } from "./slips.ts";
 import { refusedTab } from "./tabs.ts";
@@ -206,7 +206,11 @@ function childrenOf(walker: Walker, text: string): Children {
     while (!isPop(walker)) {
       const key = walker.events[walker.at];
       skip(walker);
-      if (key?.type === EVENT_ID.SCALAR) add(getScalarValue(text, key), key);
+      if (key?.type === EVENT_ID.SCALAR) {
+        const written = getScalarValue(text, key);
+        const isPlain = key.style === SCALAR_STYLE.PLAIN && key.tagStart < 0;
+        add(isPlain ? nameOf(written) : written, key);
+      }
       skip(walker);
     }
   }

@@ -237,3 +237,17 @@ describe("between documents", () => {
     expect(diagnostics.map(({ code, source }) => `${code} ${source.line}`)).toEqual([expected]);
   });
 });
+
+test.each([
+  ["metadata.labels[true]", "4:5"],
+  ["metadata.labels[false]", "5:5"],
+  ["metadata.labels[80]", "6:5"],
+  ["metadata.labels[1.5]", "7:5"],
+  ["metadata.labels[0x10]", "8:5"],
+  ["metadata.labels[null]", "9:11"],
+])("%s is found where its key is written another way", async (path, expected) => {
+  const labels = ["on: a", "No: b", "0x50: c", "1.50: d", "'0x10': e", "!!str null: f"];
+  const text = `kind: Service\nmetadata:\n  labels:\n${labels.map((line) => `    ${line}\n`).join("")}`;
+  const position = (await read(text)).locate({ file: "-", document: 0, path });
+  expect(`${position?.line}:${position?.column}`).toBe(expected);
+});
