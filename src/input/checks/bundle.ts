@@ -30,6 +30,13 @@ export interface Neighbours {
   readonly namespaces: ReadonlySet<string>;
   /** Service ports that Ingresses refer to by name. */
   readonly ingressPorts: readonly IngressPort[];
+  /** Pods that Deployments and their like would make. */
+  readonly podTemplates: readonly Labelled[];
+}
+
+/** What a selector may select. */
+export interface Labelled {
+  readonly metadata: { readonly namespace: string; readonly labels?: Readonly<Record<string, string>> };
 }
 
 export interface IngressPort {

@@ -1,6 +1,6 @@
 import type { PodManifest, ServiceManifest } from "../../types.ts";
 import { quote } from "../quote.ts";
-import { append, type Bundle, type BundleCheck, hasSelector, keyOf } from "./bundle.ts";
+import { append, type Bundle, type BundleCheck, hasSelector, keyOf, type Labelled } from "./bundle.ts";
 import { service } from "./examples.ts";
 
 /** Services and Pods of the same input. Reported only where the input holds Pods of the Service's namespace. */
@@ -16,26 +16,33 @@ export function selections({
   pods,
 }: Bundle): readonly { readonly owner: ServiceManifest; readonly pods: readonly PodManifest[] }[] {
   if (pods.size === 0) return [];
-  const index = new Map<string, PodManifest[]>();
-  for (const list of pods.values()) {
-    for (const candidate of list) {
-      const { namespace, labels = {} } = candidate.metadata;
-      for (const key in labels) append(index, `${namespace}/${key}=${labels[key] ?? ""}`, candidate);
-    }
-  }
+  const index = byLabel([...pods.values()].flat());
   const found: { owner: ServiceManifest; pods: readonly PodManifest[] }[] = [];
   for (const owner of services.values()) {
     const { namespace } = owner.metadata;
     if (!hasSelector(owner) || owner.spec.type === "ExternalName" || !pods.has(namespace)) continue;
-    const pairs = Object.entries(owner.spec.selector ?? {});
-    const lists = pairs.map(([key, value]) => index.get(`${namespace}/${key}=${value}`) ?? []);
-    const shortest = lists.reduce((best, list) => (list.length < best.length ? list : best), lists[0] ?? []);
-    const chosen = shortest.filter(({ metadata: { labels = {} } }) =>
-      pairs.every(([key, value]) => labels[key] === value),
-    );
-    found.push({ owner, pods: chosen });
+    found.push({ owner, pods: selected(owner, index) });
   }
   return found;
+}
+
+/** By "namespace/key=value" of each label. */
+function byLabel<T extends Labelled>(candidates: readonly T[]): ReadonlyMap<string, readonly T[]> {
+  const index = new Map<string, T[]>();
+  for (const candidate of candidates) {
+    const { namespace, labels = {} } = candidate.metadata;
+    for (const key in labels) append(index, `${namespace}/${key}=${labels[key] ?? ""}`, candidate);
+  }
+  return index;
+}
+
+/** Those that carry all labels of the selector. */
+function selected<T extends Labelled>(owner: ServiceManifest, index: ReadonlyMap<string, readonly T[]>): readonly T[] {
+  const { namespace } = owner.metadata;
+  const pairs = Object.entries(owner.spec.selector ?? {});
+  const lists = pairs.map(([key, value]) => index.get(`${namespace}/${key}=${value}`) ?? []);
+  const shortest = lists.reduce((best, list) => (list.length < best.length ? list : best), lists[0] ?? []);
+  return shortest.filter(({ metadata: { labels = {} } }) => pairs.every(([key, value]) => labels[key] === value));
 }
 
 const selectsNothing: BundleCheck = {
@@ -43,13 +50,15 @@ const selectsNothing: BundleCheck = {
   severity: "warning",
   title: "No Pod carries the labels of the selector",
   paragraph:
-    "A Pod is selected when it has every label of the selector, in the Service's namespace. Without a Pod there are no endpoints.",
+    "A Pod is selected when it has every label of the selector, in the Service's namespace. Without a Pod there are no endpoints. Pods that a Deployment or the like in the input would make count, too.",
   hint: "compare the selector with the Pods' labels",
   bad: `${web()}---\n${pod("{app: wep}")}`,
   good: `${web()}---\n${pod("{app: web}")}`,
   run: (bundle, report) => {
+    const templates = byLabel(bundle.neighbours.podTemplates);
     for (const { owner, pods } of selections(bundle)) {
       if (pods.length > 0 || bundle.slices.has(keyOf(owner)) || bundle.endpoints.has(keyOf(owner))) continue;
+      if (selected(owner, templates).length > 0) continue;
       report(owner, "spec.selector", `no Pod in namespace ${quote(owner.metadata.namespace)} carries these labels`);
     }
   },
