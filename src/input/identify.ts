@@ -36,7 +36,8 @@ export function identify(value: Readonly<Record<string, unknown>>): Identity {
       kind === undefined || kind === null || kind === ""
         ? "Object 'Kind' is missing"
         : `kind must be text, found ${quote(kind)}`;
-    return unclear("kind-missing", "kind", found, "say what the object is, for example kind: Service");
+    const leave = apiVersion === undefined ? ", or leave the file out if it holds no objects" : "";
+    return unclear("kind-missing", "kind", found, `say what the object is, for example kind: Service${leave}`);
   }
   if (typeof apiVersion !== "string" || apiVersion === "") {
     const found =

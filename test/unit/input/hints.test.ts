@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { identify } from "../../../src/input/identify.ts";
 import { parseYaml } from "../../../src/input/load/yaml.ts";
 import { load } from "../../../src/input/load.ts";
 import { shapeProblems } from "../../../src/input/shape.ts";
@@ -109,4 +110,14 @@ test.each([
   ["spec:\n  name: web\n  - port: 80\n    image: example.org/web:1\n", "line up the fields of one object with spaces"],
 ])("a missing space in %j", (text, hint) => {
   expect(hintOf(text)).toBe(hint);
+});
+
+test.each([
+  [
+    { resources: ["web.yaml"] },
+    "say what the object is, for example kind: Service, or leave the file out if it holds no objects",
+  ],
+  [{ apiVersion: "v1", metadata: {} }, "say what the object is, for example kind: Service"],
+])("%j has no kind", (value, hint) => {
+  expect(identify(value)).toMatchObject({ code: "kind-missing", hint });
 });
