@@ -71,7 +71,16 @@ const KUBE_PROXY_FIELDS: readonly (readonly [path: string, key: OptionKey])[] = 
   ["iptables.localhostNodePorts", "localhostNodeports"],
 ];
 
+/** Modes of kube-proxy that no backend stands for. */
+const OTHER_MODES: ReadonlySet<unknown> = new Set(["ipvs", "userspace", "kernelspace"]);
+
 function kubeProxyConfig(fields: Fields, file: string, chosenMode: string | undefined): Config {
+  if (chosenMode === undefined && OTHER_MODES.has(fields.mode)) {
+    throw new UserError(
+      `mode in ${file}: rules as in kube-proxy's mode ${JSON.stringify(fields.mode)} are not written here`,
+      "choose with --backend iptables or --backend nftables",
+    );
+  }
   const mode = chosenMode ?? (fields.mode === "nftables" ? "nftables" : "iptables");
   const settings: RawSetting[] = [];
   const used = new Set<string>(["kind", "apiVersion"]);

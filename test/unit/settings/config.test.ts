@@ -136,4 +136,14 @@ describe("a KubeProxyConfiguration", () => {
   it("of a mode that is not ours is refused by its own field", () => {
     expect(() => settings({ ...KUBE_PROXY, mode: "ipvs" })).toThrow("mode in c.yaml");
   });
+
+  it.each(["ipvs", "userspace", "kernelspace"])(
+    "of mode %s asks for a backend, and takes the one that is named",
+    (mode) => {
+      expect(() => settings({ ...KUBE_PROXY, mode })).toThrow(
+        expect.objectContaining({ hint: "choose with --backend iptables or --backend nftables" }),
+      );
+      expect(readConfig({ ...KUBE_PROXY, mode }, "c.yaml", "nftables").settings).not.toEqual([]);
+    },
+  );
 });
