@@ -148,13 +148,14 @@ function explain(reason: string, text: string, offset: number): { code: string; 
 }
 
 function syntaxHint(reason: string, text: string, offset: number): string {
-  if (text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset + 1).includes("\t"))
-    return "indent with spaces, not with tabs";
+  const before = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
+  if (before.includes("\t") || text[offset] === "\t") return "indent with spaces, not with tabs";
   const missing = spaceHint(text, offset);
   if (missing !== undefined) return missing;
   if (reason === "deficient indentation")
     return "a quote or bracket that was opened before is not closed, or the line needs more spaces";
-  if (/indent/.test(reason)) return "line up the fields of one object with spaces";
+  if (text.startsWith("//", offset)) return "a comment starts with #";
+  if (/indent/.test(reason) && !before.includes(": ")) return "line up the fields of one object with spaces";
   return "check quotes, colons and indentation on this line and the one before";
 }
 

@@ -108,7 +108,9 @@ test.each([
   ],
   ["metadata:\n  name:web\r\n  namespace: shop\r\n", "put a space behind the colon, as in name: value"],
   ["spec:\n  name: web\n  - port: 80\n    image: example.org/web:1\n", "line up the fields of one object with spaces"],
-])("a missing space in %j", (text, hint) => {
+  ["spec:\n  targetPort: 80nodePort: 30080\n", "check quotes, colons and indentation on this line and the one before"],
+  ['metadata:\n  name: "web" // the shop\n', "a comment starts with #"],
+])("a slip in %j", (text, hint) => {
   expect(hintOf(text)).toBe(hint);
 });
 
