@@ -27,13 +27,17 @@ export function readConfig(value: unknown, file: string, mode: string | undefine
   if (value.kind === "KubeProxyConfiguration" && value.apiVersion === KUBE_PROXY_API) {
     return kubeProxyConfig(value, file, mode);
   }
-  throw notAConfig(file, `found kind ${JSON.stringify(value.kind)}, apiVersion ${JSON.stringify(value.apiVersion)}`);
+  const found = `found kind ${JSON.stringify(value.kind)}, apiVersion ${JSON.stringify(value.apiVersion)}`;
+  throw notAConfig(file, found, value.kind === "ConfigMap" ? IN_A_CONFIG_MAP : undefined);
 }
 
-function notAConfig(file: string, found: string): UserError {
+const IN_A_CONFIG_MAP =
+  "give what it holds: kubectl get configmap kube-proxy -n kube-system -o jsonpath='{.data.config\\.conf}'";
+
+function notAConfig(file: string, found: string, hint?: string): UserError {
   return new UserError(
     `--config ${file}: ${found}`,
-    `give a file with our own keys (nodeName: worker-1), or a KubeProxyConfiguration of ${KUBE_PROXY_API}`,
+    hint ?? `give a file with our own keys (nodeName: worker-1), or a KubeProxyConfiguration of ${KUBE_PROXY_API}`,
   );
 }
 
@@ -108,7 +112,7 @@ function isUnset(value: unknown): boolean {
 /** Paths of all fields that hold something other than a default. A feature gate's is not known: each counts. */
 function leavesOf(value: unknown, path: string): readonly string[] {
   const isOff = value === false && !path.startsWith("featureGates.");
-  if (isUnset(value) || isOff || value === 0 || value === "0s") return [];
+  if (isUnset(value) || isOff || value === 0 || value === "0" || value === "0s") return [];
   if (!isFields(value)) return [path];
   return Object.entries(value).flatMap(([name, inner]) => leavesOf(inner, path === "" ? name : `${path}.${name}`));
 }

@@ -137,6 +137,18 @@ describe("a KubeProxyConfiguration", () => {
     expect(() => settings({ ...KUBE_PROXY, mode: "ipvs" })).toThrow("mode in c.yaml");
   });
 
+  it("has sizes, of which 0 is the default", () => {
+    const logging = { options: { json: { infoBufferSize: "0" } }, verbosity: 2 };
+    expect(readConfig({ ...KUBE_PROXY, logging }, "c.yaml", undefined).ignored).toContain("logging.verbosity");
+    expect(readConfig({ ...KUBE_PROXY, logging }, "c.yaml", undefined).ignored.join()).not.toContain("infoBufferSize");
+  });
+
+  it("is taken out of the ConfigMap that holds it", () => {
+    expect(() => settings({ apiVersion: "v1", kind: "ConfigMap", data: { "config.conf": "" } })).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("-o jsonpath='{.data.config\\.conf}'") }),
+    );
+  });
+
   it.each(["ipvs", "userspace", "kernelspace"])(
     "of mode %s asks for a backend, and takes the one that is named",
     (mode) => {
