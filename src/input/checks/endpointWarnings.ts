@@ -108,6 +108,27 @@ const addressRepeated: Check<EndpointSliceObject> = {
   },
 };
 
+const addressUnused: Check<EndpointSliceObject> = {
+  code: "slice-address-unused",
+  severity: "warning",
+  title: "An address of a slice takes no traffic",
+  paragraph:
+    "An endpoint may list several addresses, but kube-proxy, and the rules here, look at the first alone. Addresses that all take traffic are endpoints of their own.",
+  hint: "list each address in an endpoint of its own",
+  bad: ipv4("addresses: [10.0.0.7, 10.0.0.8]"),
+  good: slice(
+    "addressType: IPv4\nendpoints:\n- addresses: [10.0.0.7]\n- addresses: [10.0.0.8]\nports: [{name: http, port: 80}]",
+  ),
+  run: ({ addressType, endpoints: list }, report) => {
+    if (addressType === "FQDN") return;
+    for (let i = 0; i < list.length; i++) {
+      const [first, ...others] = list[i]?.addresses ?? [];
+      const j = others.findIndex((address) => address !== first);
+      if (j >= 0) report(`endpoints[${i}].addresses[${j + 1}]`, "only the first address of an endpoint takes traffic");
+    }
+  },
+};
+
 const zoneUnusual: Check<EndpointSliceObject> = {
   code: "slice-zone-unusual",
   severity: "warning",
@@ -162,6 +183,7 @@ export const endpointSliceWarnings: readonly Check<EndpointSliceObject>[] = [
   sliceAddressForm,
   fqdnDeprecated,
   addressRepeated,
+  addressUnused,
   zoneUnusual,
   topologyDropped,
   unlabelled,

@@ -15,6 +15,7 @@ const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
   "external-ip-not-allowed": ["external-ips-deprecated"],
   "ingress-misplaced": ["ingress-mode-invalid"],
   "node-zone-invalid": ["label-value-invalid"],
+  "slice-too-large": ["slice-address-unused"],
 };
 
 describe("every code", () => {
@@ -93,6 +94,17 @@ test("an empty protocol of a slice is given, and does not exist", () => {
   expect(diagnostics.map(({ message }) => message)).toEqual([
     'ports[0].protocol: Unsupported value: "": supported values: "TCP", "UDP", "SCTP"',
   ]);
+});
+
+test.each([
+  [["10.0.0.7", "10.0.0.8", "10.0.0.9"], "endpoints[0].addresses[1]"],
+  [["10.0.0.7", "10.0.0.7", "10.0.0.9"], "endpoints[0].addresses[2]"],
+  [["10.0.0.7", "10.0.0.7"], undefined],
+  [["10.0.0.7"], undefined],
+])("of %j the first takes traffic, and the next other one is named", (addresses, path) => {
+  const { diagnostics } = validate([{ source, value: slice({ endpoints: [{ addresses }] }) }]);
+  const unused = diagnostics.filter(({ code }) => code === "slice-address-unused");
+  expect(unused.map((finding) => finding.source.path)).toEqual(path === undefined ? [] : [path]);
 });
 
 test("a family that does not exist is not compared with the address", () => {
