@@ -16,12 +16,18 @@ export function jsonTemplateHint(text: string, offset: number): string | undefin
   return /\{[{%]/.test(text.slice(Math.max(0, offset - 1), offset + 2)) ? RENDER_FIRST : undefined;
 }
 
-/** The hint where a space is missing nearby, so that a text stands there instead of a field. */
+/** The hint where a space is missing nearby, so that a text stands there, and the field behind it goes on with that text. */
 export function spaceHint(text: string, offset: number): string | undefined {
   const lines = nearby(text, offset);
   if (/^ *-[A-Za-z]\w*:(?: |$)/m.test(lines)) return SPACE_BEHIND_DASH;
-  return /^ *(?:- +)?[A-Za-z]+:[\w"'.-]\S*$/m.test(lines) ? SPACE_BEHIND_COLON : undefined;
+  const [line = "", before = ""] = lines.split("\n").reverse();
+  const head = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset + 1);
+  const isNextField = /^ *[\w-]+:$/.test(head);
+  return GLUED_FIELD.test(isNextField ? before : line) ? SPACE_BEHIND_COLON : undefined;
 }
+
+/** As in `port:80`; an address like http://web is none. */
+const GLUED_FIELD = /^ *(?:- +)?[A-Za-z]+:[\w"'.-]\S*$/;
 
 /** This line and the one before, since YAML often sees only there that something is wrong. */
 function nearby(text: string, offset: number): string {

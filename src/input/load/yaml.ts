@@ -4,7 +4,7 @@ import { type Laid, layOut, MAX_DEPTH, writtenOffset } from "./flow.ts";
 import { type Child, type Children, follower, type PathOffset } from "./path.ts";
 import { NotFiniteError, nameOf } from "./scalars.ts";
 import { INEXACT_KEY, KUBECTL_SCHEMA, MERGED_OVER } from "./schema.ts";
-import { spaceHint, templateHint } from "./slips.ts";
+import { SPACE_BEHIND_DASH, spaceHint, templateHint } from "./slips.ts";
 import { refusedTab } from "./tabs.ts";
 
 /** Why one piece of YAML could not be read; line and column are 0-based inside the piece. */
@@ -112,7 +112,7 @@ function explain(reason: string, text: string, offset: number): { code: string; 
     return {
       code: "duplicate-key",
       message: `key ${quote(key)} is already set in this mapping`,
-      hint: "keep one of the two",
+      hint: /^-[A-Za-z]/.test(key) ? SPACE_BEHIND_DASH : "keep one of the two",
     };
   }
   if (reason.startsWith(MERGED_OVER)) {

@@ -110,6 +110,12 @@ test.each([
   ["spec:\n  name: web\n  - port: 80\n    image: example.org/web:1\n", "line up the fields of one object with spaces"],
   ["spec:\n  targetPort: 80nodePort: 30080\n", "check quotes, colons and indentation on this line and the one before"],
   ['metadata:\n  name: "web" // the shop\n', "a comment starts with #"],
+  ["spec:\n  ports:\n  - port:80\n    targetPort: 80\n", "put a space behind the colon, as in name: value"],
+  ["spec:\n  type: NodePort\n  clusterIP:10.96.0.7\n", "put a space behind the colon, as in name: value"],
+  ["spec:\n  ports:\n    -port: 80\n    -port: 81\n", "put a space behind the '-' that starts an entry of a list"],
+  ["spec:\n  ports:\n  - port: 80\n    port: 81\n", "keep one of the two"],
+  ["args:\n  - docker:dind\n bad: x\n", "line up the fields of one object with spaces"],
+  ["args:\n- docker:dind\nbad: x: y\n", "check quotes, colons and indentation on this line and the one before"],
 ])("a slip in %j", (text, hint) => {
   expect(hintOf(text)).toBe(hint);
 });
