@@ -176,13 +176,14 @@ export function acceptedPart(
   }
   if (!now.every(isIndexed)) return undefined;
   const went = gone.map(({ who }) => who).filter(isNamed);
-  const own = new Set(places);
-  const others = now.filter((_, place) => !own.has(place)).map(({ who }) => who);
-  if (concernOthers(came, went, others)) return undefined;
+  const inPart = new Set(places);
+  const own = now.filter((_, place) => inPart.has(place)).map(({ who }) => who);
+  const others = now.filter((_, place) => !inPart.has(place)).map(({ who }) => who);
+  if (isTooLittle(own) || concernOthers(came, went, others)) return undefined;
   const isBack = new Set(came.map(textOf));
   return {
     index: { head, tail, items: now },
-    formerClaims: new Set(went.flatMap((who) => (who.kind === "Service" ? (who.claims ?? []) : []))),
+    formerClaims: new Set(went.flatMap((who) => (who.kind === "Service" ? who.claims : []))),
     gone: went.map(textOf).filter((one) => !isBack.has(one)),
   };
 }
@@ -200,6 +201,16 @@ function textOf({ kind, name }: Named): string {
   return `${kind === "ExternalName" ? "Service" : kind} ${name}`;
 }
 
+/**
+ * Whether a check passes over the part that does not pass over the whole: without any Service nobody can tell that slices
+ * belong to none, and without any slice that those of a headless Service are missing.
+ */
+function isTooLittle(own: readonly Who[]): boolean {
+  const hasServices = own.some(({ kind }) => kind === "Service" || kind === "ExternalName");
+  const hasSlices = own.some(({ kind }) => kind === "EndpointSlice");
+  return hasSlices ? !hasServices : own.some((who) => who.kind === "Service" && who.isHeadless);
+}
+
 /** Whether what came and went may be of account for what is said about others, or for their rules; rather yes than no. */
 function concernOthers(came: readonly Named[], went: readonly Named[], others: readonly Who[]): boolean {
   const [now, before] = [new Set(came.map(textOf)), new Set(went.map(textOf))];
@@ -209,7 +220,7 @@ function concernOthers(came: readonly Named[], went: readonly Named[], others: r
   if (inOrOut.length === 0 && services.length === 0) return false;
   const claims = new Set<string>();
   for (const who of services) {
-    if (who.kind === "ExternalName" || who.claims === null) return true;
+    if (who.kind === "ExternalName" || who.isHeadless) return true;
     for (const claim of who.claims) claims.add(claim);
   }
   const areNamesSame = !inOrOut.some(isService);
@@ -220,7 +231,7 @@ function concernOthers(came: readonly Named[], went: readonly Named[], others: r
     // It may lead to a Service that came or went.
     if (who.kind === "ExternalName" && !areNamesSame) return true;
     if (isNamed(who) && newcomers.has(textOf(who))) return true;
-    if (who.kind === "Service" && who.claims?.some((claim) => claims.has(claim))) return true;
+    if (who.kind === "Service" && who.claims.some((claim) => claims.has(claim))) return true;
     if (who.kind === "EndpointSlice") slices++;
   }
   // With the first slice it can be told that others are missing.

@@ -29,8 +29,9 @@ export type Who =
       readonly kind: "Service";
       readonly name: string;
       readonly service: string;
-      /** Null for a Service without a cluster IP, of which others may say whether it is sound. */
-      readonly claims: readonly string[] | null;
+      readonly claims: readonly string[];
+      /** Others may say whether it is sound. */
+      readonly isHeadless?: true;
     }
   | { readonly kind: "EndpointSlice"; readonly name: string; readonly service: string }
   /** A Service that is another one's name, or that of something outside. */
@@ -95,7 +96,13 @@ export function whoIs(manifest: Manifest): Who | undefined {
   switch (kind) {
     case "Service":
       if (manifest.spec.type === "ExternalName") return { kind: "ExternalName", name, service: name };
-      return { kind, name, service: name, claims: manifest.spec.clusterIP === "None" ? null : claimsOf(manifest) };
+      return {
+        kind,
+        name,
+        service: name,
+        claims: claimsOf(manifest),
+        ...(manifest.spec.clusterIP === "None" ? { isHeadless: true } : {}),
+      };
     case "EndpointSlice":
       return { kind, name, service: servedServiceOf(metadata) };
     case "Node":

@@ -201,6 +201,22 @@ describe("what is a small change of Services", () => {
     ["an alias", own, [...own, external]],
     ["a headless Service", own, [...own, spec({ clusterIP: "None" })]],
     [
+      "an address that a headless Service has, too",
+      [...own, spec({ ...shared, clusterIP: "None" })],
+      [
+        ...own,
+        spec({ ...shared, clusterIP: "None" }),
+        { ...spec({ ...shared, clusterIP: "172.30.0.9" }), metadata: { name: "new" } },
+      ],
+    ],
+    [
+      "the last slice of a headless Service",
+      [...own, spec({ clusterIP: "None" }), sliceItem("app", ["10.180.0.9"])],
+      [...own, spec({ clusterIP: "None" })],
+    ],
+    ["a slice that belongs to no Service", own, [...own, sliceItem("app", ["10.180.0.9"])]],
+    ["a Service whose slice stays", own, own.slice(1)],
+    [
       "the first slice",
       [own[0] ?? {}, spec({ clusterIP: "None" })],
       [own[0] ?? {}, spec({ clusterIP: "None" }), own[1] ?? {}],
