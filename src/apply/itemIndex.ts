@@ -5,12 +5,14 @@ import { digestOf, replaceFile } from "./stateFile.ts";
 /** The index of a large input, in a file of its own: it is read only when the input changed. */
 
 const FILE = "input.index";
+/** First line of the file. To be changed with all that an index says: what an older one does not say is not known. */
+const VERSION = "2\n";
 
-/** The index that was written with this digest; undefined when there is none, or it is damaged. */
+/** The index that was written with this digest; undefined when there is none, it is damaged, or of another version. */
 export async function readIndex(stateDir: string, digest: string): Promise<unknown> {
   try {
     const text = await readFile(join(stateDir, FILE), "utf8");
-    return digestOf(text) === digest ? JSON.parse(text) : undefined;
+    return digestOf(text) === digest && text.startsWith(VERSION) ? JSON.parse(text.slice(VERSION.length)) : undefined;
   } catch {
     return undefined;
   }
@@ -26,7 +28,7 @@ export async function writeIndex(stateDir: string, index: object | undefined): P
     await rm(file, { force: true });
     return null;
   }
-  const text = JSON.stringify(index);
+  const text = VERSION + JSON.stringify(index);
   await replaceFile(file, text);
   return digestOf(text);
 }

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readAccepted, writeAccepted } from "../../../src/apply/accepted.ts";
 import { readTableRecord } from "../../../src/apply/record.ts";
+import { digestOf } from "../../../src/apply/stateFile.ts";
 import { nftables } from "../../../src/backends/nftables/index.ts";
 import { footprintOf } from "../../../src/pipeline/asLeft.ts";
 import { mayBeFew } from "../../../src/pipeline/fewChanges.ts";
@@ -278,6 +279,18 @@ describe("there is no short way", () => {
       expect(await isShort(THREE)).toBe(false);
     },
   );
+
+  it("with an index in the form that an earlier version wrote", async () => {
+    const { index } = (await footprintOf(settings.stateDir)) ?? {};
+    const [current = "", state] = await Promise.all([
+      readFile(inState("input.index"), "utf8"),
+      readFile(inState("state.json"), "utf8"),
+    ]);
+    const earlier = current.slice(current.indexOf("{")).replace(/,"claims":\[[^\]]*\]/g, "");
+    await writeFile(inState("input.index"), earlier);
+    await writeFile(inState("state.json"), state.replace(String(index), digestOf(earlier)));
+    expect(await isShort(withDb({ clusterIP: "172.30.0.9" }, ONE))).toBe(false);
+  });
 
   it("with patches of another text", async () => {
     await shortWay(TWO);
