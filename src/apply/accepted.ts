@@ -52,6 +52,11 @@ export async function readAccepted(stateDir: string): Promise<Accepted | undefin
   return { hash: changes.head.hash, manifests: replaced(whole.manifests, changes) };
 }
 
+/** Whether there is a record, of whatever input. */
+export async function hasRecord(stateDir: string): Promise<boolean> {
+  return (await headOf(join(stateDir, FILE))) !== undefined;
+}
+
 /** Whether the record is that of this input. */
 export async function isRecorded(stateDir: string, hash: string): Promise<boolean> {
   const whole = await headOf(join(stateDir, FILE));

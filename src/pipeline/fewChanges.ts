@@ -1,4 +1,4 @@
-import { isRecorded, replaceAccepted } from "../apply/accepted.ts";
+import { hasRecord, isRecorded, replaceAccepted } from "../apply/accepted.ts";
 import { readIndex } from "../apply/itemIndex.ts";
 import { readTableRecord, type TableRecord } from "../apply/record.ts";
 import { nftables } from "../backends/nftables/index.ts";
@@ -70,6 +70,9 @@ export async function planFewChanges(
   const index = (await readIndex(settings.stateDir, left.index)) as ItemIndex | undefined;
   const part = index === undefined ? undefined : changedPart(index, bytes, MOST_ITEMS, settings.namespace);
   if (index === undefined || part === undefined || !(await isStamped(left, run))) return undefined;
+  const wasRecorded = await isRecorded(settings.stateDir, left.inputHash);
+  // That of another input, since a run was killed, would not be continued, and be of no use from then on.
+  if (!wasRecorded && (await hasRecord(settings.stateDir))) return undefined;
   const judged = judgedPart(part, sources, settings);
   const accepted = judged === undefined ? undefined : acceptedPart(index, part, judged.manifests);
   const input = judged === undefined ? undefined : await completedPart(judged, settings);
@@ -87,7 +90,6 @@ export async function planFewChanges(
     if (plan === undefined) return undefined;
     plans.push(plan);
   }
-  const wasRecorded = await isRecorded(settings.stateDir, left.inputHash);
   return { input, manifests: judged.manifests, accepted, isRecorded: wasRecorded, decisions, plans, left };
 }
 

@@ -5,7 +5,7 @@ import { readTableRecord } from "../../../src/apply/record.ts";
 import { digestOf } from "../../../src/apply/stateFile.ts";
 import { nftables } from "../../../src/backends/nftables/index.ts";
 import { footprintOf } from "../../../src/pipeline/asLeft.ts";
-import { mayBeFew } from "../../../src/pipeline/fewChanges.ts";
+import { mayBeFew, noteFewAccepted } from "../../../src/pipeline/fewChanges.ts";
 import { carryOut, judge } from "../../../src/pipeline.ts";
 import { listNft, runNft } from "../../support/nftKernel.ts";
 import {
@@ -279,6 +279,16 @@ describe("there is no short way", () => {
       expect(await isShort(THREE)).toBe(false);
     },
   );
+
+  it("with a record of what was accepted that is another input's, since the last run was killed before its end", async () => {
+    const one = await sourcesOf(textOf(ONE));
+    await writeAccepted(settings.stateDir, { hash: one.hash, manifests: judge(one, settings).manifests });
+    const { few, sources } = await planShort(textOf(withDb({ selector: { app: "db" } }, ONE)));
+    if (few === undefined) throw new Error("no short way");
+    expect(few.plans.flatMap(({ changes }) => changes)).toEqual([]);
+    await noteFewAccepted(few, sources, settings);
+    expect(await isShort(TWO)).toBe(false);
+  });
 
   it("with an index in the form that an earlier version wrote", async () => {
     const { index } = (await footprintOf(settings.stateDir)) ?? {};
