@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -141,7 +141,8 @@ describe("lock", () => {
 
   it("is nobody else's to hold, wherever it lies and whoever made its file", async () => {
     await mkdir(join(directory, "a"), { mode: 0o755 });
-    await writeFile(join(directory, "a", "lock"), "", { mode: 0o644 });
+    await writeFile(join(directory, "a", "lock"), "");
+    await chmod(join(directory, "a", "lock"), 0o644);
     await (await lock(take, options("a")))();
     const [namespaceLock = ""] = await readdir(join(directory, "run"));
     for (const path of ["a/lock", join("run", namespaceLock)]) {
@@ -151,7 +152,9 @@ describe("lock", () => {
 
   it("is never a link to another file", async () => {
     const victim = join(directory, "victim");
-    await writeFile(victim, "", { mode: 0o644 });
+    await writeFile(victim, "");
+    // Given at its making, it would be cut down by this shell's umask.
+    await chmod(victim, 0o644);
     await mkdir(join(directory, "a"));
     await symlink(victim, join(directory, "a", "lock"));
     await expect(lock(take, options("a"))).rejects.toMatchObject({
