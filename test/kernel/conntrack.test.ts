@@ -1,7 +1,7 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { flushStaleFlows } from "../../src/apply/conntrack.ts";
 import { createRunner } from "../../src/apply/exec.ts";
 import type { Runner } from "../../src/types.ts";
@@ -40,6 +40,7 @@ test("hundreds of stale flows go, all others stay", async () => {
     good.push(added(2000 + at, anywhere, 53, anywhere, 53));
   }
   const file = join(tmpdir(), `${NAMESPACE}.load`);
+  onTestFinished(() => rmSync(file, { force: true }));
   writeFileSync(file, [...stale, ...good].join(""));
   inNamespace(NAMESPACE, "conntrack", ["--load-file", file]);
   const count = () => Number(inNamespace(NAMESPACE, "conntrack", ["-C"]));
