@@ -85,19 +85,21 @@ function walked({ head, tail, items }: ItemIndex, bytes: Buffer, limit: number):
   let gone: readonly IndexedItem[] = [];
   let fresh = 0;
   let next = 0;
-  let at: number | undefined = start.length;
-  for (let end = at; at !== undefined; at = startBehindComma(bytes, end)) {
+  for (let at = start.length; ; ) {
     const one = sameItem(items, next, bytes, at) ?? otherItem(items, next, placeOf, bytes, at);
     if (one === undefined) return undefined;
     found.push(one);
-    end = one.range.end;
     if (one.before === undefined) fresh++;
     else {
-      gone = [...gone, ...items.slice(next, one.before)];
+      if (one.before > next) gone = [...gone, ...items.slice(next, one.before)];
       next = one.before + 1;
     }
     if (fresh > limit || gone.length > limit) return undefined;
-    if (startBehindComma(bytes, end) === undefined && !bytes.subarray(end).equals(Buffer.from(tail))) return undefined;
+    const { end } = one.range;
+    const following = startBehindComma(bytes, end);
+    if (following !== undefined) at = following;
+    else if (bytes.subarray(end).equals(Buffer.from(tail))) break;
+    else return undefined;
   }
   gone = [...gone, ...items.slice(next)];
   return gone.length > limit ? undefined : { found, gone, changes: Math.max(fresh, gone.length) };

@@ -7,7 +7,8 @@ import { contextOf, findingAbout, type ValidateOptions } from "./validate.ts";
 const SERVICE_SUFFIX = "-service";
 
 /**
- * What a Service claims: addresses, node ports, and the names that its environment variables begin with. Nothing is to be said about two Services that have none of it in common, and their rules are apart.
+ * What a Service claims: addresses, node ports, and the names that its environment variables begin with. Nothing is to be
+ * said about two Services that have none of it in common, and their rules are apart.
  */
 export function claimsOf(manifest: ServiceManifest): readonly string[] {
   const key = keyOf(manifest);

@@ -23,9 +23,9 @@ import { merged, patched, patchesOf } from "./tablePatch.ts";
 
 const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
 /** Services and slices that may come, go or differ. */
-const MOST_ITEMS = 100;
+const MOST_ITEMS = 500;
 /** Elements that may be recorded as changed; then the record is written anew. */
-const MOST_PATCHES = 5_000;
+const MOST_PATCHES = 25_000;
 /** Endpoints on this node that may go: for each the whole record is searched. */
 const MOST_LOCAL_GONE = 20;
 
