@@ -64,25 +64,30 @@ export async function originOf(
 export async function isAsLeft(
   { digest, glance }: RulesOrigin,
   inputHash: () => Promise<string>,
-  { stateDir }: Settings,
+  settings: Settings,
   { searchPath }: Machine,
 ): Promise<boolean> {
-  const left = await footprintOf(stateDir);
+  const left = await footprintOf(settings.stateDir);
   if (left?.from !== digest) return false;
   if (glance === undefined || left.glance !== glance) {
     // An index tells as much, and more if something changed.
     if (left.index !== null || left.inputHash !== (await inputHash())) return false;
   }
-  return isStamped(left, createRunner(searchPath));
+  return isStamped(left, settings, createRunner(searchPath));
 }
 
-/** Whether the kernel holds what the last run left, in every family in which it left anything. */
-export async function isStamped({ stamps }: Footprint, run: Runner): Promise<boolean> {
-  for (const [family, stamp] of Object.entries(stamps)) {
-    const commands = nftables.commands(family as Family, NFT);
-    if ((await readStamp(commands, family as Family, { run, backend: nftables })) !== stamp) return false;
-  }
-  return true;
+const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
+
+/**
+ * Whether the kernel holds what the last run left, and nothing in a family in which it left nothing: there, a run with
+ * another state directory may have left something.
+ */
+export async function isStamped({ stamps }: Footprint, { families }: Settings, run: Runner): Promise<boolean> {
+  const asLeft = (families ?? FAMILIES).map(async (family) => {
+    const found = await readStamp(nftables.commands(family, NFT), family, { run, backend: nftables });
+    return found === stamps[family];
+  });
+  return (await Promise.all(asLeft)).every((isSame) => isSame);
 }
 
 /** What the last run left; undefined when it noted nothing. */

@@ -69,7 +69,7 @@ export async function planFewChanges(
   if (bytes === undefined || left === undefined || left.from !== origin.digest || left.index === null) return undefined;
   const index = (await readIndex(settings.stateDir, left.index)) as ItemIndex | undefined;
   const part = index === undefined ? undefined : changedPart(index, bytes, MOST_ITEMS, settings.namespace);
-  if (index === undefined || part === undefined || !(await isStamped(left, run))) return undefined;
+  if (index === undefined || part === undefined || !(await isStamped(left, settings, run))) return undefined;
   const wasRecorded = await isRecorded(settings.stateDir, left.inputHash);
   // That of another input, since a run was killed, would not be continued, and be of no use from then on.
   if (!wasRecorded && (await hasRecord(settings.stateDir))) return undefined;

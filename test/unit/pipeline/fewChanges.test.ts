@@ -1,4 +1,6 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readAccepted, writeAccepted } from "../../../src/apply/accepted.ts";
 import { readTableRecord } from "../../../src/apply/record.ts";
@@ -255,6 +257,18 @@ describe("there is no short way", () => {
     kernels.ipv4 = runNft(before, "delete table ip svctables\n");
     expect(await isShort(TWO)).toBe(false);
     kernels.ipv4 = before;
+    expect(await isShort(TWO)).toBe(true);
+  });
+
+  it("when a run with another state directory left rules of another family", async () => {
+    const other = await mkdtemp(join(tmpdir(), "svctables-few-"));
+    await cp(settings.stateDir, other, { recursive: true });
+    await longWay([...ONE, serviceItem("six", "fd00::6", { sessionAffinity: "ClientIP" })]);
+    await cp(other, settings.stateDir, { recursive: true });
+    await rm(other, { recursive: true });
+    expect(kernels.ipv6).toBeDefined();
+    expect(await isShort(TWO)).toBe(false);
+    kernels.ipv6 = undefined;
     expect(await isShort(TWO)).toBe(true);
   });
 
