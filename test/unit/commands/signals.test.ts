@@ -3,40 +3,35 @@ import { describe, expect, it } from "vitest";
 
 const SIGNALS = new URL("../../../src/commands/signals.ts", import.meta.url).href;
 
-const WORK = "await new Promise((resolve) => setTimeout(resolve, 500));";
-/** The same, at first half a second in which no other code can run. */
-const BUSY_WORK = `for (const end = Date.now() + 500; Date.now() < end; );${WORK}`;
+const WAIT = "await new Promise((resolve) => setTimeout(resolve, 500));";
+/** Half a second in which no other code can run. */
+const BUSY = "for (const end = Date.now() + 500; Date.now() < end; );";
+/** The work signals its own process: another one, starved on a busy machine, would send too late. */
+const send = (signal: NodeJS.Signals) => `process.kill(process.pid, "${signal}");`;
 
-/** Starts work of half a second, and says how it ended after these signals, sent when it has begun. */
-async function interrupt(signals: readonly NodeJS.Signals[], work = WORK) {
+/** Says how a process ended that does these steps uninterrupted, and waits half a second after them. */
+async function outcome(...steps: readonly string[]) {
   const script = `const { uninterrupted } = await import(${JSON.stringify(SIGNALS)});
     const io = { error: (text) => process.stderr.write(text) };
     await uninterrupted(io, async () => {
       process.stdout.write("begun\\n");
-      ${work}
+      ${steps.join("\n")}
       process.stdout.write("done\\n");
     });
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    ${WAIT}
     process.stdout.write("after\\n");`;
   const words = ["--import", "tsx", "--input-type=module", "-e", script];
-  const child = execa(process.execPath, words, { reject: false });
-  child.stdout.once("data", async () => {
-    for (const signal of signals) {
-      child.kill(signal);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  });
-  const { stdout, stderr, signal } = await child;
+  const { stdout, stderr, signal } = await execa(process.execPath, words, { reject: false });
   return { stdout: stdout.split("\n"), stderr, signal };
 }
 
 describe("uninterrupted", () => {
   it("leaves work alone that nobody interrupts", async () => {
-    expect(await interrupt([])).toEqual({ stdout: ["begun", "done", "after"], stderr: "", signal: undefined });
+    expect(await outcome(WAIT)).toEqual({ stdout: ["begun", "done", "after"], stderr: "", signal: undefined });
   });
 
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("finishes the work before %s ends the process", async (signal) => {
-    expect(await interrupt([signal])).toEqual({
+    expect(await outcome(send(signal), WAIT)).toEqual({
       stdout: ["begun", "done"],
       stderr: "finishing what was begun; once more to stop at once",
       signal,
@@ -44,10 +39,12 @@ describe("uninterrupted", () => {
   });
 
   it.each([
-    ["while it waits", WORK],
-    ["that came while nothing else could run", BUSY_WORK],
-  ])("gives in to the second signal, %s", async (_, work) => {
-    expect(await interrupt(["SIGINT", "SIGTERM"], work)).toMatchObject({ stdout: ["begun"], signal: "SIGTERM" });
-    expect(await interrupt(["SIGINT", "SIGINT"], work)).toMatchObject({ stdout: ["begun"], signal: "SIGINT" });
+    ["while it waits", WAIT],
+    ["that came while nothing else could run", BUSY],
+  ])("gives in to the second signal, %s", async (_, meanwhile) => {
+    for (const second of ["SIGTERM", "SIGINT"] as const) {
+      const ended = await outcome(send("SIGINT"), meanwhile, send(second), meanwhile, WAIT);
+      expect(ended).toMatchObject({ stdout: ["begun"], signal: second });
+    }
   });
 });
