@@ -101,7 +101,8 @@ async function syncFew(
     const listing = beginListing(settings, machine);
     const node = await openNode(settings, machine);
     const few = await planFewChanges(sources, from, settings, node);
-    if (few === undefined) return undefined;
+    // The long way makes the record that invalid Services may need next.
+    if (few === undefined || (isSet(flags, "skipInvalid") && !few.isRecorded)) return undefined;
     const { plans, decisions, input } = few;
     const unsaved = unsavedIn(settings, io);
     const noteAccepted = () => save(() => noteFewAccepted(few, sources, settings), unsaved);

@@ -243,6 +243,15 @@ describe("what was accepted", () => {
     expect(endpoints).toContain("10.180.0.2");
     expect(endpoints).not.toContain("10.180.0.1");
   });
+
+  test("and lost is recorded again by the next run, though little changed", async () => {
+    vi.unstubAllEnvs();
+    await program.succeed("sync", flags, withDns("10.180.0.3"));
+    rmSync(join(home, "state/accepted.json"));
+    await program.succeed("sync", flags, withDns("10.180.0.4"));
+    expect(await program.run("sync", flags, withDns("10.180.0.5", 99999))).toMatchObject({ exitCode: 3 });
+    expect(inNamespace(namespace, "nft", ["list", "map", "ip", "svctables", "endpoints-udp"])).toContain("10.180.0.4");
+  });
 });
 
 function small(name: string, spec: object, endpoints: number): readonly object[] {
