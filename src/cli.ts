@@ -241,7 +241,10 @@ function addCommand(program: Command, entry: CommandEntry, finish: (code: ExitCo
 function mustBeRecent(): void {
   const needed = packageJson.engines.node.replace(">=", "");
   const { node } = process.versions;
-  if (node.localeCompare(needed, "en", { numeric: true }) >= 0) return;
+  // Not by localeCompare, which takes 20 ms to begin with.
+  const [major = 0, minor = 0] = node.split(".").map(Number);
+  const [leastMajor = 0, leastMinor = 0] = needed.split(".").map(Number);
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return;
   throw new UserError(
     `this is Node ${node}, and svctables needs ${needed} or newer`,
     `install a newer one where PATH finds it first; sudo, cron and systemd may find another than your shell does (here: ${process.execPath})`,
