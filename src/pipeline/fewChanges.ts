@@ -1,6 +1,6 @@
 import { hasRecord, isRecorded, replaceAccepted } from "../apply/accepted.ts";
 import { readIndex } from "../apply/itemIndex.ts";
-import { readTableRecord, type TableRecord } from "../apply/record.ts";
+import { readTableRecord, type TablePatch, type TableRecord } from "../apply/record.ts";
 import { nftables } from "../backends/nftables/index.ts";
 import { isInPart, ownedBy, readPart, withServices } from "../backends/nftables/part.ts";
 import { diff } from "../diff.ts";
@@ -137,15 +137,15 @@ function planFamily(
   record: TableRecord,
   formerClaims: ReadonlySet<string>,
 ): FamilyPlan | undefined {
-  const isOwn = ownedBy(wanted, formerClaims);
-  const [part] = readPart(record.text, family, isOwn);
-  const [held] = part === undefined ? [] : patched([part], record.patches, isInPart(isOwn));
+  const owned = ownedBy(wanted, formerClaims);
+  const [part] = readPart(record.text, family, owned);
+  const [held] = part === undefined ? [] : patched([part], record.patches, isInPart(owned));
   const [services] = wanted;
   if (part === undefined || held === undefined || services === undefined) return undefined;
   let gone = 0;
-  const table = withServices(held, services, isOwn, (ip, port) => {
+  const table = withServices(held, services, owned, (ip, port) => {
     gone += 1;
-    return gone > MOST_LOCAL_GONE || isUsedElsewhere(record, part, ip, port);
+    return gone > MOST_LOCAL_GONE || isUsedElsewhere(record, part, isInPart(owned), ip, port);
   });
   if (table === undefined) return undefined;
   const changes = diff(nftables, [held], [table]);
@@ -180,10 +180,20 @@ function sizeOf(patches: TableRecord["patches"]): number {
 }
 
 /** Whether an endpoint may serve a Service beside those of the part; rather yes than no. */
-function isUsedElsewhere({ text, patches }: TableRecord, part: Table, ip: string, port: string): boolean {
+function isUsedElsewhere(
+  { text, patches }: TableRecord,
+  part: Table,
+  isOwn: (object: string, key: string) => boolean,
+  ip: string,
+  port: string,
+): boolean {
   const value = `${ip} . ${port}`;
-  if (JSON.stringify(patches).includes(value) || text.includes(` dnat to ${joinAddress(ip, Number(port))}`))
-    return true;
+  const translation = ` dnat to ${joinAddress(ip, Number(port))}`;
+  const leadsThere = (patch: TablePatch) =>
+    "rules" in patch
+      ? patch.rules?.some((rule) => ` ${rule}`.includes(translation)) === true
+      : patch.added.some(([key, to]) => to === value && !isOwn(patch.name, key));
+  if (text.includes(translation) || patches.some(leadsThere)) return true;
   let own = 0;
   for (const object of part.objects.values()) {
     if (!("elements" in object)) continue;

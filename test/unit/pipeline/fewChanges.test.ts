@@ -154,6 +154,19 @@ describe("the short way", () => {
     expect(await isShort(withWeb(["10.180.9.1"]))).toBe(short);
   });
 
+  it("knows a hairpin that came with its Service when that goes again", async () => {
+    const here = { endpoints: [{ addresses: ["10.180.6.1"], nodeName: "n1" }] };
+    const app = [serviceItem("app", "172.30.0.6"), sliceItem("app", [], here)];
+    const twin = [serviceItem("twin", "172.30.0.7"), sliceItem("twin", [], here)];
+    await longWay(ONE);
+    expect(await shortWay([...ONE, ...app])).toBe("applied");
+    expect(await shortWay(ONE)).toBe("applied");
+    expect(listNft(kernels.ipv4)).not.toContain("10.180.6.1");
+    expect(await shortWay([...ONE, ...app, ...twin])).toBe("applied");
+    expect(await isShort([...ONE, ...app])).toBe(false);
+    expect(await shortWay(ONE)).toBe("applied");
+  });
+
   it("keeps a hairpin that a Service with session affinity needs", async () => {
     const here = { endpoints: [{ addresses: ["10.180.1.1"], nodeName: "n1" }] };
     const base = BASE.map((item, at) => (at === 1 ? sliceItem("sticky", [], here) : item));
