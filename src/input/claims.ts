@@ -1,10 +1,9 @@
 import type { Diagnostic, ServiceManifest } from "../types.ts";
 import { bundleOf, keyOf, type Side } from "./checks/bundle.ts";
 import { claimChecks, claimedBy } from "./checks/clashes.ts";
+import { variableRival } from "./checks/names.ts";
 import { noNeighbours } from "./neighbours.ts";
 import { contextOf, findingAbout, type ValidateOptions } from "./validate.ts";
-
-const SERVICE_SUFFIX = "-service";
 
 /**
  * What a Service claims: addresses, node ports, and the names that its environment variables begin with. Nothing is to be
@@ -12,7 +11,8 @@ const SERVICE_SUFFIX = "-service";
  */
 export function claimsOf(manifest: ServiceManifest): readonly string[] {
   const key = keyOf(manifest);
-  const names = key.endsWith(SERVICE_SUFFIX) ? [key, key.slice(0, -SERVICE_SUFFIX.length)] : [key];
+  const rival = variableRival(manifest.metadata.name);
+  const names = rival === undefined ? [key] : [key, `${manifest.metadata.namespace}/${rival}`];
   return [...new Set([...claimedBy(manifest), ...names])];
 }
 

@@ -105,6 +105,13 @@ function variablePrefix(name: string): string {
   return name.toUpperCase().replaceAll("-", "_");
 }
 
+const SERVICE_SUFFIX = "-service";
+
+/** What another Service would have to be called for both to make the same environment variable. */
+export function variableRival(name: string): string | undefined {
+  return name.endsWith(SERVICE_SUFFIX) ? name.slice(0, -SERVICE_SUFFIX.length) : undefined;
+}
+
 const environmentClash: BundleCheck = {
   code: "environment-variable-clash",
   severity: "warning",
@@ -121,8 +128,9 @@ const environmentClash: BundleCheck = {
       owners.set(`${metadata.namespace}/${variablePrefix(metadata.name)}`, key);
     for (const [, manifest] of visible) {
       const { namespace, name } = manifest.metadata;
-      if (!name.endsWith("-service")) continue;
-      const other = owners.get(`${namespace}/${variablePrefix(name.slice(0, -"-service".length))}`);
+      const rival = variableRival(name);
+      if (rival === undefined) continue;
+      const other = owners.get(`${namespace}/${variablePrefix(rival)}`);
       if (other === undefined) continue;
       const variable = `${variablePrefix(name)}_PORT`;
       report(manifest, "metadata.name", `Service ${other} makes the environment variable ${variable} as well`);
