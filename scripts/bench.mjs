@@ -7,7 +7,8 @@ import { allocationTimes } from "./bench/allocation.mjs";
 import { writeCluster } from "./bench/cluster.mjs";
 import { measure } from "./bench/measure.mjs";
 import { mebibytes, milliseconds, table } from "./bench/table.mjs";
-import { ensureBuilt, ensurePackages } from "./setup.mjs";
+import { isRoot } from "./setup/run.mjs";
+import { setup } from "./setup.mjs";
 
 const ENDPOINTS = 10;
 const SIZES = [
@@ -104,10 +105,11 @@ function parseTime(file) {
   return Math.min(...times);
 }
 
-/** Both need a kernel that takes orders; without root they are left out, and that is said. */
-function nftables() {
-  if (process.getuid?.() !== 0) {
-    console.log("\nnftables: LEFT OUT, it needs root");
+/** Needs a kernel that takes orders, and nft; where one is missing it is left out, and that is said. */
+function nftables(missing) {
+  const lacking = isRoot ? ["nft", "unshare"].filter((tool) => missing.includes(tool)) : ["root"];
+  if (lacking.length > 0) {
+    console.log(`\nnftables: LEFT OUT, it needs ${lacking.join(" and ")}`);
     return;
   }
   const script = join(import.meta.dirname, "bench/nftables.mjs");
@@ -119,14 +121,13 @@ function nftables() {
 
 const folder = mkdtempSync(join(tmpdir(), "svctables-bench-"));
 try {
-  ensurePackages();
-  ensureBuilt();
+  const missing = setup();
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}`);
   await startUp();
   await compileGrowth(folder);
   await validateGrowth(folder);
   await allocationTimes(folder);
-  nftables();
+  nftables(missing);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
