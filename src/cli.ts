@@ -346,3 +346,5 @@ bearLoss(process.stdout, async ({ message }) => {
   endWith(await endOf(new UserError(`the result cannot be written: ${message}`, hint)));
 });
 endWith(await main(process.argv));
+// When all is written: to give hundreds of megabytes back piece by piece takes longer than to let the system take them.
+process.once("beforeExit", () => process.exit());

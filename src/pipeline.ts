@@ -273,7 +273,7 @@ function holdsChains({ objects }: Table): boolean {
 // ── Transaction → kernel ─────────────────────────────────────────────────────────────────────────
 
 interface Aside {
-  /** What else can be done while the kernel's tools write; may be called more than once, or never. */
+  /** What else can be done while the kernel's tools write; may never be called. */
   readonly meanwhile?: (() => void) | undefined;
   /** Told when the tables stand and could not be recorded. */
   readonly unsaved?: Unsaved;
@@ -287,13 +287,15 @@ export async function carryOut(
 ): Promise<ApplyResult> {
   const recordings =
     records === undefined || backend.stamp === undefined ? [] : plans.map((plan) => recordingOf(plan, backend));
+  const asides = [meanwhile, ...recordings.map(({ text }) => text)].values();
   const world: Surroundings = {
     run,
     backend,
     diff,
     meanwhile: () => {
-      meanwhile?.();
-      for (const { text } of recordings) text();
+      const { done, value: aside } = asides.next();
+      aside?.();
+      return done !== true;
     },
   };
   const result = await apply(plans, world);

@@ -488,6 +488,8 @@ export interface Change {
 export interface TransactionStep {
   readonly text: string;
   readonly origins: readonly (Origin | undefined)[];
+  /** Whether it makes sense only after the one before it, so that it cannot be checked alone. */
+  readonly isDependent?: boolean;
 }
 
 /** What would be fed to the tool, in this order, and what takes it back. A value: print it, count it, check it. */
@@ -506,8 +508,8 @@ export interface Command {
   readonly program: string;
   readonly args: readonly string[];
   readonly input?: string;
-  /** Called when the program runs: work that can be done while it does. */
-  readonly meanwhile?: (() => void) | undefined;
+  /** Called while the program runs: does a piece of other work, and tells whether there was any. */
+  readonly meanwhile?: (() => boolean) | undefined;
 }
 
 export interface CommandResult {

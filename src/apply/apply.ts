@@ -3,6 +3,7 @@ import type {
   ApplyResult,
   Backend,
   Change,
+  Command,
   CommandResult,
   Family,
   KernelCommands,
@@ -43,8 +44,8 @@ export interface Surroundings {
     held: readonly Table[],
     wanted: readonly Table[],
   ) => readonly Change[];
-  /** Work that can be done while a tool writes; may be called more than once, or never. */
-  readonly meanwhile?: (() => void) | undefined;
+  /** Does a piece of other work while a tool writes, and tells whether there was any. */
+  readonly meanwhile?: (() => boolean) | undefined;
 }
 
 interface Refusal {
@@ -167,22 +168,31 @@ export function reasonOf(error: unknown): string {
 // ── Write and read back ──────────────────────────────────────────────────────────────────────────
 
 async function writeFamily(plan: FamilyPlan, world: Surroundings): Promise<Refusal | undefined> {
-  const run: Runner = (command) => world.run({ ...command, meanwhile: world.meanwhile });
-  const failure = await runSteps(plan.transaction.steps, plan.commands, run);
+  const failure = await runSteps(plan.transaction.steps, plan.commands, world.run, world.meanwhile);
   if (failure !== undefined) return failure;
   if (plan.verify || plan.stamp === undefined) return mismatch(plan, plan.wanted, world);
   const found = await readStamp(plan.commands, plan.family, world);
   return found === plan.stamp ? undefined : mismatch(plan, plan.wanted, world);
 }
 
+/** While the tool takes a step, the next one is written, and what else there is `meanwhile`. */
 async function runSteps(
   steps: readonly TransactionStep[],
   commands: KernelCommands,
   run: Runner,
+  meanwhile: () => boolean = () => false,
 ): Promise<Refusal | undefined> {
-  for (const step of steps) {
-    const command = commands.apply(step);
-    const result = await run(command);
+  let next: Command | undefined;
+  for (const [index, step] of steps.entries()) {
+    const command = next ?? commands.apply(step);
+    const following = steps[index + 1];
+    next = undefined;
+    const writeNext = (): boolean => {
+      if (following === undefined || next !== undefined) return false;
+      next = commands.apply(following);
+      return true;
+    };
+    const result = await run({ ...command, meanwhile: () => writeNext() || meanwhile() });
     if (result.exitCode !== 0) return refusalOf(command.program, result, step, commands);
   }
   return undefined;

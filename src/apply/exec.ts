@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants, type FileHandle, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { MissingProgramError, UserError } from "../errors.ts";
 import type { Command, CommandResult, Runner } from "../types.ts";
 
@@ -64,8 +65,12 @@ export function createRunner(searchPath: string, systemPaths: readonly string[] 
         maxBuffer: MAX_OUTPUT,
         detached: true,
       });
-      command.meanwhile?.();
-      const result = await child;
+      let isRunning = true;
+      const ended = child.finally(() => {
+        isRunning = false;
+      });
+      while (isRunning && command.meanwhile?.() === true) await setImmediate();
+      const result = await ended;
       if (result.exitCode === undefined) throw notStarted(command, result);
       return mustBeAllowed(command, { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr });
     } finally {

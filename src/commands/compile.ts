@@ -77,8 +77,9 @@ export function noteNode({ manifests }: Input, { known, facts }: Node, io: Io): 
 export function noteUnserved(decisions: readonly Decision[], io: Io): void {
   const servicePorts = decisions.flatMap((decision) => decision.servicePorts);
   const nameOf = ({ name: { namespace, name } }: ServicePort) => `${namespace}/${name}`;
-  const served = new Set(servicePorts.filter(({ endpoints }) => endpoints.hasAny).map(nameOf));
-  const unserved = new Set(servicePorts.map(nameOf).filter((name) => !served.has(name)));
+  const unserved = new Set(servicePorts.filter(({ endpoints }) => !endpoints.hasAny).map(nameOf));
+  if (unserved.size === 0) return;
+  for (const servicePort of servicePorts) if (servicePort.endpoints.hasAny) unserved.delete(nameOf(servicePort));
   if (unserved.size === 0) return;
   const first = [...unserved].slice(0, 3).join(", ");
   const rest = unserved.size > 3 ? ", …" : "";

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nftables } from "../../src/backends/nftables/index.ts";
+import { diff } from "../../src/diff.ts";
 import type { Family, Manifest, Table } from "../../src/types.ts";
 import { ipv6TwinOfText } from "../support/ipv6Twin.ts";
 import { onNode, renderOptions, rulesetOf, service, slice } from "../support/manifests.ts";
@@ -67,6 +68,27 @@ function wantedFor(
 }
 
 requireKernel();
+
+describe.each(nftPrograms())("$title", ({ path }) => {
+  test("a large table comes in steps, and one that was left half-way is completed", () => {
+    const namespace = uniquePrefix();
+    addNamespace(namespace);
+    try {
+      const node = nftNode(namespace, path, "ipv4");
+      const ips = Array.from({ length: 50_010 }, (_, at) => `10.180.${at >> 8}.${at & 255}`);
+      const large = wantedFor([service("ns/web", { clusterIP: "172.30.0.41" }), slice("ns/web", ips)], "ipv4");
+      const { steps } = nftables.transaction("ipv4", node.changesTo(large));
+      expect(steps).toHaveLength(3);
+      node.run(steps.slice(0, 2));
+      const between = node.held();
+      expect(nftables.stamp(between)).toBeUndefined();
+      node.run(nftables.transaction("ipv4", diff(nftables, between, nftables.settle(large, between))).steps);
+      expect(nftables.stamp(node.held())).toBe(nftables.stamp(large));
+    } finally {
+      deleteNamespace(namespace);
+    }
+  });
+});
 
 describe.each(nftPrograms())("$title", ({ path }) => {
   describe.each<Family>(["ipv4", "ipv6"])("%s", (family) => {

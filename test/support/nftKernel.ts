@@ -14,7 +14,7 @@ export interface NftSet {
   readonly declaration: string;
   readonly comment: string;
   /** Key without comment → what `nft list` prints. */
-  readonly elements: ReadonlyMap<string, { readonly comment: string; readonly value: string }>;
+  readonly elements: ReadonlyMap<string, Element>;
 }
 
 export interface NftTable {
@@ -32,11 +32,19 @@ interface Draft {
   name: string | undefined;
   readonly chains: Map<string, NftChain>;
   readonly sets: Map<string, NftSet>;
+  /** Of sets that this input made or changed: nobody else's, so that they need no copy for each command. */
+  readonly elements: Map<NftSet, Map<string, Element>>;
+}
+
+interface Element {
+  readonly comment: string;
+  readonly value: string;
 }
 
 /** The kernel after one input; throws an NftError and changes nothing when it would be refused. */
 export function runNft(kernel: NftKernel, input: string): NftKernel {
-  const draft: Draft = { name: kernel?.name, chains: new Map(kernel?.chains), sets: new Map(kernel?.sets) };
+  const [chains, sets] = [new Map(kernel?.chains), new Map(kernel?.sets)];
+  const draft: Draft = { name: kernel?.name, chains, sets, elements: new Map() };
   for (const command of commandsIn(input)) {
     try {
       obey(draft, command);
@@ -148,7 +156,7 @@ function addSet(draft: Draft, kind: "set" | "map", name: string, rest: string): 
 
 function changeElements(draft: Draft, isAdded: boolean, name: string, rest: string): void {
   const set = setOf(draft, name);
-  const elements = new Map(set.elements);
+  const elements = draft.elements.get(set) ?? new Map(set.elements);
   for (const text of rest.slice(2, -2).split(/, */)) {
     const [, key = "", comment = "", value = ""] = /^(.+?)(?: comment "([^"]*)")?(?: : (.+))?$/.exec(text) ?? [];
     const known = elements.get(key);
@@ -158,7 +166,9 @@ function changeElements(draft: Draft, isAdded: boolean, name: string, rest: stri
     if (isAdded) elements.set(key, known ?? { comment, value });
     else elements.delete(key);
   }
-  draft.sets.set(name, { ...set, elements });
+  const changed = { ...set, elements };
+  draft.sets.set(name, changed);
+  draft.elements.set(changed, elements);
 }
 
 /** Everything that a rule or an element names must be there when the transaction ends. */
@@ -195,9 +205,6 @@ export function listNft(kernel: NftKernel): string {
   return `${[...lines.slice(0, -1), "}"].join("\n")}\n`;
 }
 
-function elementText([key, { comment, value }]: [
-  string,
-  { readonly comment: string; readonly value: string },
-]): string {
+function elementText([key, { comment, value }]: [string, Element]): string {
   return key + (comment === "" ? "" : ` comment "${comment}"`) + (value === "" ? "" : ` : ${value}`);
 }

@@ -14,7 +14,7 @@ import { render } from "./render.ts";
 import { settle } from "./settle.ts";
 import { STAMP, stampOf } from "./stamp.ts";
 import { isElements, Script, tableOf, writeTable } from "./text.ts";
-import { DEPENDENT, transaction, writeRemoval } from "./transaction.ts";
+import { transaction, writeRemoval } from "./transaction.ts";
 
 const FAILED_LINE = /^[^\n]*?:(\d+):\d+(?:-\d+)?: Error/m;
 /** In the words of nft itself: its loader says the same of a library. */
@@ -34,7 +34,7 @@ function commands(family: Family, flavour: string): KernelCommands {
     // Numbers for priorities, since their names depend on the hook and on the version.
     list: [{ program: flavour, args: ["-y", "list", "table", ...tableOf(family).split(" ")] }],
     check: (step) =>
-      step.text.startsWith(DEPENDENT) || step.text.length > CHECKED_CHARACTERS ? undefined : feed(step, "-c"),
+      step.isDependent === true || step.text.length > CHECKED_CHARACTERS ? undefined : feed(step, "-c"),
     apply: (step) => feed(step),
     failedLine: (stderr) => {
       const line = FAILED_LINE.exec(stderr)?.[1];

@@ -1,13 +1,14 @@
 import { reversed } from "../../change.ts";
 import type { Change, Family, Line, TableObject, Transaction, TransactionStep } from "../../types.ts";
-import { TABLE } from "./names.ts";
+import { isEndpointsMap, TABLE } from "./names.ts";
 import { STAMP, UNFINISHED } from "./stamp.ts";
 import { blockOf, type ChainObject, isElements, Script, TABLE_COMMENT, tableOf } from "./text.ts";
 
 /**
- * Up to three `nft -f` inputs. The first makes chains that nothing leads to yet, the second changes everything at
- * once, the third deletes chains that nothing leads to any more. A chain that comes or goes in the very transaction
- * that changes the way to it can be seen half by a packet; one that stands before and after cannot.
+ * Up to three `nft -f` inputs, but for a large table that comes whole. The first makes chains that nothing leads to yet,
+ * the second changes everything at once, the third deletes chains that nothing leads to any more. A chain that comes or
+ * goes in the very transaction that changes the way to it can be seen half by a packet; one that stands before and after
+ * cannot.
  */
 export function transaction(family: Family, changes: readonly Change[]): Transaction {
   const ours = changes.filter(({ table }) => table === TABLE);
@@ -21,24 +22,19 @@ export function transaction(family: Family, changes: readonly Change[]): Transac
   };
 }
 
-/** First line of a step that makes sense only after the one before it, so that it cannot be checked alone. */
-export const DEPENDENT = "# after the step before";
-
 function stepsOf(family: Family, changes: readonly Change[]): readonly TransactionStep[] {
   if (changes.length === 0) return [];
   const table = tableOf(family);
-  if (isWhole(changes, "before")) return [creation(table, changes)];
+  if (isWhole(changes, "before")) return creation(table, changes);
   if (isWhole(changes, "after")) return [{ text: `delete table ${table}\n`, origins: [undefined] }];
   const steps: TransactionStep[] = [];
   const push = (write: (script: Script) => void) => {
     const script = new Script();
-    if (steps.length > 0) script.add(DEPENDENT);
-    const { text } = stepOf(script);
     write(script);
-    const step = stepOf(script);
-    if (step.text !== text) steps.push(step);
+    const isDependent = steps.length > 0;
+    if (!script.isEmpty) steps.push({ text: script.text(), origins: script.origins, isDependent });
   };
-  const unfinished = `element ${table} ${STAMP} { ${UNFINISHED} : ${UNFINISHED} }`;
+  const unfinished = unfinishedMark(table);
   const isMarked = isStampKept(changes);
   push((script) => {
     const isAny = writeNewChains(script, table, changes);
@@ -54,28 +50,90 @@ function stepsOf(family: Family, changes: readonly Change[]): readonly Transacti
   return steps;
 }
 
-function stepOf(script: Script): TransactionStep {
-  return { text: script.text(), origins: script.origins };
-}
-
 /** Whether the table itself comes or goes: all changes are of one kind, the stamp and a base chain among them. */
 function isWhole(changes: readonly Change[], absent: "before" | "after"): boolean {
   const names = new Set(changes.map(({ name }) => name));
   return changes.every((change) => change[absent] === undefined) && names.has(STAMP) && names.has("nat-prerouting");
 }
 
-/** The whole table in one step, whatever stood there. */
-function creation(table: string, changes: readonly Change[]): TransactionStep {
+// ── From nothing ─────────────────────────────────────────────────────────────────────────────────
+
+/** nft needs more than two kilobytes of memory for each, all at once for those of a step. */
+const ENDPOINTS_PER_STEP = 50_000;
+
+/**
+ * The whole table, whatever stood there. Endpoints beyond what is good for one step come in steps of their own, before
+ * there is a chain from which a packet could reach them.
+ */
+function creation(table: string, changes: readonly Change[]): readonly TransactionStep[] {
+  const objects = changes.flatMap(({ after }) => (after === undefined ? [] : [after]));
+  const early = endpointsInAdvance(changes);
+  const steps = early.map(({ name, endpoints }, index) =>
+    writtenLater(index > 0, (script) => {
+      if (index === 0) {
+        writeBeginning(script, table, objects);
+        script.add(`add ${unfinishedMark(table)}`);
+      }
+      writeElements(script, "add", table, name, endpoints);
+    }),
+  );
+  const isDependent = early.length > 0;
+  const last = writtenLater(isDependent, (script) => {
+    if (isDependent) script.add(`delete ${unfinishedMark(table)}`);
+    else writeBeginning(script, table, objects);
+    declareChains(script, table, objects);
+    for (const object of objects) if (object.kind === "chain") appendRules(script, table, object);
+    for (const { name, added, after } of changes) {
+      const isThere = isDependent && isEndpointsMap(name);
+      if (after !== undefined && isElements(after) && !isThere) writeElements(script, "add", table, name, added);
+    }
+  });
+  return [...steps, last];
+}
+
+/** Endpoints in portions for one step each; none where all of them do for the last one. */
+function endpointsInAdvance(changes: readonly Change[]) {
+  const lists = changes.filter(({ name }) => isEndpointsMap(name));
+  if (lists.reduce((sum, { added }) => sum + added.length, 0) <= ENDPOINTS_PER_STEP) return [];
+  return lists.flatMap(({ name, added }) => {
+    const portions: { readonly name: string; readonly endpoints: readonly Line[] }[] = [];
+    for (let from = 0; from < added.length; from += ENDPOINTS_PER_STEP) {
+      portions.push({ name, endpoints: added.slice(from, from + ENDPOINTS_PER_STEP) });
+    }
+    return portions;
+  });
+}
+
+/** A step of which the text is made when it is asked for: the tool can take the one before meanwhile. */
+function writtenLater(isDependent: boolean, write: (script: Script) => void): TransactionStep {
+  let text: string | undefined;
   const script = new Script();
+  const written = () => {
+    if (text === undefined) write(script);
+    text ??= script.text();
+    return text;
+  };
+  return {
+    isDependent,
+    get text() {
+      return written();
+    },
+    get origins() {
+      written();
+      return script.origins;
+    },
+  };
+}
+
+function writeBeginning(script: Script, table: string, objects: readonly TableObject[]): void {
   writeRemoval(script, table);
   script.add(`add table ${table} { comment "${TABLE_COMMENT}"; }`);
-  const objects = changes.flatMap(({ after }) => (after === undefined ? [] : [after]));
-  declare(script, table, objects);
-  for (const object of objects) if (object.kind === "chain") appendRules(script, table, object);
-  for (const { name, added, after } of changes) {
-    if (after !== undefined && isElements(after)) writeElements(script, "add", table, name, added);
-  }
-  return stepOf(script);
+  declareElements(script, table, objects);
+}
+
+/** In a stamp: what it says is not all there yet. */
+function unfinishedMark(table: string): string {
+  return `element ${table} ${STAMP} { ${UNFINISHED} : ${UNFINISHED} }`;
 }
 
 /** Deletes a table that may not be there; `destroy` is not known to nft 1.0.6. */
@@ -103,7 +161,8 @@ function writeNewChains(script: Script, table: string, changes: readonly Change[
   for (const { before, after } of changes) {
     if (before === undefined && after !== undefined && (isElements(after) || isRegular(after))) objects.push(after);
   }
-  declare(script, table, objects);
+  declareElements(script, table, objects);
+  declareChains(script, table, objects);
   let isAny = objects.length > 0;
   for (const { before, after } of changes) {
     if (!isRegular(after) || !isIdle(before)) continue;
@@ -120,11 +179,14 @@ function isIdle(before: TableObject | undefined): boolean {
   return before === undefined || (isRegular(before) && before.lines.length === 0);
 }
 
-/** Sets and maps first, then chains, so that rules find what they name. */
-function declare(script: Script, table: string, objects: readonly TableObject[]): void {
+/** Sets and maps come before chains, so that rules find what they name. */
+function declareElements(script: Script, table: string, objects: readonly TableObject[]): void {
   for (const object of objects) {
     if (isElements(object)) script.add(`add ${object.kind} ${table} ${object.name}${blockOf(object)}`);
   }
+}
+
+function declareChains(script: Script, table: string, objects: readonly TableObject[]): void {
   for (const object of objects) {
     if (object.kind === "chain") script.add(`add chain ${table} ${object.name}${blockOf(object)}`);
   }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { apply, type FamilyPlan, isRefusal, readKernel } from "../../../src/apply/apply.ts";
 import { iptables } from "../../../src/backends/iptables/index.ts";
+import { nftables } from "../../../src/backends/nftables/index.ts";
 import { diff } from "../../../src/diff.ts";
 import { UserError } from "../../../src/errors.ts";
 import type { Command, Family, Table } from "../../../src/types.ts";
@@ -80,6 +81,57 @@ describe("apply", () => {
     });
     expect(result).toHaveProperty("reason", expect.stringContaining(lines[line - 1] ?? "?"));
     expect(node.listing("ipv4")).toBe(before);
+  });
+
+  it("writes a step while the tool takes the one before, then does what else there is", async () => {
+    const log: string[] = [];
+    const steps = ["first", "second", "third"].map((name, index) => {
+      let isWritten = false;
+      return {
+        origins: [],
+        isDependent: index > 0,
+        get text() {
+          if (!isWritten) log.push(`${name} is written`);
+          isWritten = true;
+          return name;
+        },
+      };
+    });
+    const pieces = ["one thing", "another"];
+    const run = async ({ input, meanwhile }: Command) => {
+      if (input !== undefined) log.push(`${input} is taken`);
+      while (meanwhile?.() === true);
+      return { exitCode: 0, stdout: "", stderr: "" };
+    };
+    const meanwhile = () => {
+      const piece = pieces.shift();
+      if (piece !== undefined) log.push(piece);
+      return piece !== undefined;
+    };
+    const change = { family: "ipv4", table: "t", name: "c", before: undefined, after: undefined } as const;
+    const plan: FamilyPlan = {
+      family: "ipv4",
+      flavour: "nft",
+      commands: { ...nftables.commands("ipv4", "nft"), check: () => undefined },
+      held: [],
+      wanted: [],
+      changes: [{ ...change, removed: [], added: [] }],
+      transaction: { backend: "nftables", family: "ipv4", steps, undo: [] },
+      stamp: undefined,
+      verify: false,
+      isRecorded: false,
+    };
+    expect(await apply([plan], { run, backend: nftables, diff, meanwhile })).toMatchObject({ kind: "applied" });
+    expect(log).toEqual([
+      "first is written",
+      "first is taken",
+      "second is written",
+      "one thing",
+      "another",
+      "second is taken",
+      "third is written",
+      "third is taken",
+    ]);
   });
 
   it("refused without a line: the message of the tool is all that is known", async () => {

@@ -25,6 +25,19 @@ describe("createRunner", () => {
     expect((await run({ program: "cat", args: [] })).stdout).toBe("");
   });
 
+  it("does other work piece by piece while the program runs, and none when that has ended", async () => {
+    let left = 3;
+    await run({ program: "sleep", args: ["0.3"], meanwhile: () => left-- > 0 });
+    expect(left).toBe(-1);
+    let pieces = 0;
+    const count = () => ++pieces > 0;
+    await run({ program: "sleep", args: ["0.3"], meanwhile: count });
+    const done = pieces;
+    expect(done).toBeGreaterThan(1);
+    await run({ program: "sleep", args: ["0.1"] });
+    expect(pieces).toBe(done);
+  });
+
   it("passes arguments without a shell", async () => {
     const args = ["-c", "$(id); `id` | *; 'quoted' \"too\""];
     const result = await run({
