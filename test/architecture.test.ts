@@ -41,6 +41,7 @@ const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   "node:net": [""],
   "node:os": ["apply", "settings", "commands", "cli"],
   "node:path": [""],
+  "node:timers/promises": ["apply/exec"],
   "node:url": ["commands", "cli"],
   "js-yaml": ["input/load"],
   ajv: ["input/validate"],
