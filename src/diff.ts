@@ -33,8 +33,9 @@ function diffTable(
   held: ReadonlyMap<string, TableObject>,
   wanted: ReadonlyMap<string, TableObject>,
 ): void {
+  const wholeTable = held.size === 0 ? "comes" : wanted.size === 0 ? "goes" : undefined;
   const add = (name: string, found: Difference | undefined) => {
-    if (found !== undefined) changes.push({ family, table, name, ...found });
+    if (found !== undefined) changes.push({ family, table, name, ...found, wholeTable });
   };
   for (const [name, after] of wanted) add(name, differenceOf(comparable, held.get(name), after));
   for (const [name, before] of held) {

@@ -482,6 +482,8 @@ export interface Change {
   /** Lines or elements that go and come; what stays is in neither. */
   readonly removed: readonly Line[];
   readonly added: readonly Line[];
+  /** Set where the table holds nothing before, or nothing after. */
+  readonly wholeTable?: "comes" | "goes" | undefined;
 }
 
 /** Text for one run of a tool. `origins[i]` is who caused line i + 1. */

@@ -25,8 +25,8 @@ export function transaction(family: Family, changes: readonly Change[]): Transac
 function stepsOf(family: Family, changes: readonly Change[]): readonly TransactionStep[] {
   if (changes.length === 0) return [];
   const table = tableOf(family);
-  if (isWhole(changes, "before")) return creation(table, changes);
-  if (isWhole(changes, "after")) return [{ text: `delete table ${table}\n`, origins: [undefined] }];
+  if (changes[0]?.wholeTable === "comes") return creation(table, changes);
+  if (changes[0]?.wholeTable === "goes") return [{ text: `delete table ${table}\n`, origins: [undefined] }];
   const steps: TransactionStep[] = [];
   const push = (write: (script: Script) => void) => {
     const script = new Script();
@@ -48,12 +48,6 @@ function stepsOf(family: Family, changes: readonly Change[]): readonly Transacti
   });
   push((script) => writeDeletions(script, table, changes));
   return steps;
-}
-
-/** Whether the table itself comes or goes: all changes are of one kind, the stamp and a base chain among them. */
-function isWhole(changes: readonly Change[], absent: "before" | "after"): boolean {
-  const names = new Set(changes.map(({ name }) => name));
-  return changes.every((change) => change[absent] === undefined) && names.has(STAMP) && names.has("nat-prerouting");
 }
 
 // ── From nothing ─────────────────────────────────────────────────────────────────────────────────

@@ -132,6 +132,11 @@ describe("transaction", () => {
       expect(diff(nftables, tables, nftables.settle(wanted, tables))).toEqual([]);
     });
 
+    it("goes as a whole where it was left half-way", () => {
+      const held = nftables.read(listNft(upTo(1)), "ipv4");
+      expect(stepsBetween(held, []).steps).toEqual(["delete table ip svctables\n"]);
+    });
+
     it("asks nft about none of its steps beforehand: they are large, or make sense only after the one before", () => {
       const transaction = nftables.transaction("ipv4", diff(nftables, [], wanted));
       expect(transaction.steps.map((step) => nftables.commands("ipv4", "nft").check(step))).toEqual([
@@ -140,6 +145,15 @@ describe("transaction", () => {
         undefined,
       ]);
     });
+  });
+
+  it("does not take a table for none where somebody deleted its stamp and a chain", () => {
+    const wanted = tableFor(ips(1, 2));
+    const damage = ["flush chain", "delete chain"].map((verb) => `${verb} ip svctables nat-prerouting`);
+    const whole = stepsBetween([], wanted).steps.reduce(runNft, undefined as NftKernel);
+    const left = runNft(whole, [...damage, "delete map ip svctables stamp"].join("\n"));
+    const mended = stepsBetween(nftables.read(listNft(left), "ipv4"), wanted).steps.reduce(runNft, left);
+    expect(diff(nftables, nftables.read(listNft(mended), "ipv4"), wanted)).toEqual([]);
   });
 
   it("forgets a removed endpoint's clients in the step that removes it", () => {
