@@ -85,7 +85,7 @@ function creation(table: string, changes: readonly Change[]): readonly Transacti
   return [...steps, last];
 }
 
-/** Endpoints in portions for one step each; none where all of them do for the last one. */
+/** Endpoints in portions of one step each; none where all of them fit into the last step. */
 function endpointsInAdvance(changes: readonly Change[]) {
   const lists = changes.filter(({ name }) => isEndpointsMap(name));
   if (lists.reduce((sum, { added }) => sum + added.length, 0) <= ENDPOINTS_PER_STEP) return [];
