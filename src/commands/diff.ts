@@ -17,8 +17,7 @@ import { changesText, countsText, familiesText } from "../report/changes.ts";
 import { changesJson, jsonText } from "../report/json.ts";
 import { styleFor } from "../report/style.ts";
 import { renderOptions } from "../settings/node.ts";
-import type { Settings } from "../settings/settings.ts";
-import type { Family } from "../types.ts";
+import { familiesOf, type Settings } from "../settings/settings.ts";
 import { noteNode, noteUnserved } from "./compile.ts";
 import { type Flags, settingsHere, textFlag } from "./flags.ts";
 import { thisMachine } from "./host.ts";
@@ -63,8 +62,6 @@ async function restOrRefusal(
   }
 }
 
-const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
-
 export interface Planned {
   readonly decisions: readonly Decision[];
   readonly plans: readonly FamilyPlan[];
@@ -72,7 +69,7 @@ export interface Planned {
 
 export async function planFor(input: Input, settings: Settings, { kernel, host }: ThisNode, io: Io): Promise<Planned> {
   noteNode(input, nodeFor(input.manifests, settings, host), io);
-  const families = settings.families ?? FAMILIES;
+  const families = familiesOf(settings);
   const decisions = families.map((family) => decide(input.manifests, settings, host, family));
   const plans = await plan(wishesOf(decisions, settings), backendOf(settings), kernel);
   noteUnservedIn({ decisions, plans }, io);

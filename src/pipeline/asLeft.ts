@@ -7,8 +7,8 @@ import { nftables } from "../backends/nftables/index.ts";
 import type { ItemIndex } from "../input/items.ts";
 import { glanceAt } from "../input/load/files.ts";
 import type { FamilyPlan } from "../pipeline.ts";
-import type { Settings } from "../settings/settings.ts";
-import type { Family, Runner } from "../types.ts";
+import { familiesOf, type Settings } from "../settings/settings.ts";
+import type { Runner } from "../types.ts";
 import { type Machine, NFT } from "./node.ts";
 
 /**
@@ -76,14 +76,12 @@ export async function isAsLeft(
   return isStamped(left, settings, createRunner(searchPath));
 }
 
-const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
-
 /**
  * Whether the kernel holds what the last run left, and nothing in a family in which it left nothing: there, a run with
  * another state directory may have left something.
  */
-export async function isStamped({ stamps }: Footprint, { families }: Settings, run: Runner): Promise<boolean> {
-  const asLeft = (families ?? FAMILIES).map(async (family) => {
+export async function isStamped({ stamps }: Footprint, settings: Settings, run: Runner): Promise<boolean> {
+  const asLeft = familiesOf(settings).map(async (family) => {
     const found = await readStamp(nftables.commands(family, NFT), family, { run, backend: nftables });
     return found === stamps[family];
   });

@@ -4,11 +4,9 @@ import { findCanaries, findTables, type Leftover, mayHoldServices } from "../app
 import { backends } from "../backends/index.ts";
 import { MissingProgramError, UnreadableTableError, UserError } from "../errors.ts";
 import { carryOut, plan } from "../pipeline.ts";
-import type { Settings } from "../settings/settings.ts";
+import { familiesOf, type Settings } from "../settings/settings.ts";
 import type { ApplyResult, BackendName, CommandResult, Family, Runner } from "../types.ts";
 import { type Machine, NFT } from "./node.ts";
-
-const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
 
 /** What one backend has left in the kernel. */
 export interface BackendRest {
@@ -71,7 +69,7 @@ export function beginListing(settings: Settings, machine: Machine): Runner {
   const run = remembering(createRunner(machine.searchPath));
   const other = otherThan(settings);
   for (const flavour of flavoursOf(other, settings, machine)) {
-    for (const family of settings.families ?? FAMILIES) {
+    for (const family of familiesOf(settings)) {
       // Who asks for a listing is told why there is none.
       for (const list of backends[other].commands(family, flavour).list) run(list).catch(() => undefined);
     }
@@ -136,7 +134,7 @@ async function findAllRules(
 async function findKubeProxy(settings: Settings, machine: Machine, run: Runner): Promise<readonly Leftover[]> {
   const leftovers: Leftover[] = [];
   for (const flavour of flavoursOf("iptables", settings, machine)) {
-    for (const family of settings.families ?? FAMILIES) {
+    for (const family of familiesOf(settings)) {
       leftovers.push(...(await orNone(() => findCanaries(run, backends.iptables, family, flavour))));
     }
   }
@@ -151,7 +149,7 @@ async function findRules(
 ): Promise<readonly FamilyPlan[]> {
   const plans: FamilyPlan[] = [];
   for (const flavour of flavoursOf(name, settings, machine)) {
-    const wishes = (settings.families ?? FAMILIES).map((family) => ({ family, wanted: [], optional: true }));
+    const wishes = familiesOf(settings).map((family) => ({ family, wanted: [], optional: true }));
     for (const wish of wishes) {
       const found = () => plan([wish], backends[name], { run, flavour, records: undefined });
       plans.push(...(await (flavour === "legacy" ? found() : readable(found, wish, run))));

@@ -8,8 +8,8 @@ import { type AcceptedPart, acceptedPart, type ChangedPart, changedPart } from "
 import { type ItemIndex, indexOf, onlyText } from "../input/items.ts";
 import { joinAddress } from "../ip.ts";
 import { type Decision, decide, type FamilyPlan, type Input, judge, type Sources } from "../pipeline.ts";
-import type { Settings } from "../settings/settings.ts";
-import type { Family, Manifest, Table } from "../types.ts";
+import { familiesOf, type Settings } from "../settings/settings.ts";
+import type { Manifest, Table } from "../types.ts";
 import { type Footprint, footprintOf, isStamped, noteAsLeft, type RulesOrigin } from "./asLeft.ts";
 import { NFT, type ThisNode } from "./node.ts";
 import { type Completed, complete } from "./standalone.ts";
@@ -21,7 +21,6 @@ import { merged, patched, patchesOf } from "./tablePatch.ts";
  * elsewhere than the long way does, there is no short way.
  */
 
-const FAMILIES: readonly Family[] = ["ipv4", "ipv6"];
 /** Services and slices that may come, go or differ. */
 const MOST_ITEMS = 500;
 /** Elements that may be recorded as changed; then the record is written anew. */
@@ -77,7 +76,7 @@ export async function planFewChanges(
   const accepted = judged === undefined ? undefined : acceptedPart(index, part, judged.manifests);
   const input = judged === undefined ? undefined : await completedPart(judged, settings);
   if (judged === undefined || accepted === undefined || input === undefined) return undefined;
-  const families = part.changes === 0 ? [] : (settings.families ?? FAMILIES);
+  const families = part.changes === 0 ? [] : familiesOf(settings);
   const decisions = families.map((family) => decide(input.manifests, settings, host, family));
   const plans: FamilyPlan[] = [];
   for (const decision of decisions) {

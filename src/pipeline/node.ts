@@ -5,7 +5,7 @@ import { askVersion } from "../apply/version.ts";
 import { MissingProgramError, UserError } from "../errors.ts";
 import type { Kernel } from "../pipeline.ts";
 import type { HostFacts } from "../settings/node.ts";
-import type { Settings } from "../settings/settings.ts";
+import { familiesOf, type Settings } from "../settings/settings.ts";
 import type { Family, Runner } from "../types.ts";
 
 /** What commands find out about the machine without starting a program. */
@@ -34,7 +34,7 @@ export async function openNode(settings: Settings, machine: Machine): Promise<Th
     return { kernel: { run, flavour: NFT, records }, host: { ...machine, randomFully: true } };
   }
   const { legacyTables } = machine;
-  const families: readonly Family[] = settings.families ?? ["ipv4", "ipv6"];
+  const families = familiesOf(settings);
   const question = { families, chosen: settings.iptablesVariant, legacyTables };
   const [flavour, { randomFully }] = await Promise.all([findVariant(run, question), iptablesVersion(run)]);
   return { kernel: { run, flavour, records }, host: { ...machine, randomFully } };

@@ -166,6 +166,11 @@ function readNodePortAddresses(value: unknown, where: string): NodePortAddressSe
   return { kind: "cidrs", cidrs: readCIDRs(items, where) };
 }
 
+/** The families that a run reads and writes. */
+export function familiesOf({ families }: Pick<Settings, "families">): readonly Family[] {
+  return families ?? ["ipv4", "ipv6"];
+}
+
 export function ofFamily(addresses: readonly string[], family: Family): readonly string[] {
   return addresses.filter((address) => familyOf(address) === family);
 }

@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nftables } from "../../src/backends/nftables/index.ts";
 import { diff } from "../../src/diff.ts";
 import type { Family, Manifest, Table } from "../../src/types.ts";
+import { LOCAL_PODS, VANTAGES } from "../support/addresses.ts";
 import { ipv6TwinOfText } from "../support/ipv6Twin.ts";
 import { onNode, renderOptions, rulesetOf, service, slice } from "../support/manifests.ts";
 import { addNamespace, deleteNamespace, uniquePrefix } from "../support/namespaces.ts";
+import { createNetwork, type Network } from "../support/network.ts";
 import { type NftNode, nftNode } from "../support/nftNode.ts";
 import { nftPrograms } from "../support/nftPrograms.ts";
 import { requireKernel } from "../support/requireKernel.ts";
@@ -69,27 +71,61 @@ function wantedFor(
 
 requireKernel();
 
-describe.each(nftPrograms())("$title", ({ path }) => {
-  test("a large table comes in steps, and one that was left half-way is completed, or goes", () => {
-    const namespace = uniquePrefix();
-    addNamespace(namespace);
-    try {
-      const node = nftNode(namespace, path, "ipv4");
-      const ips = Array.from({ length: 50_010 }, (_, at) => `10.180.${at >> 8}.${at & 255}`);
-      const large = wantedFor([service("ns/web", { clusterIP: "172.30.0.41" }), slice("ns/web", ips)], "ipv4");
-      const { steps } = nftables.transaction("ipv4", node.changesTo(large));
-      expect(steps).toHaveLength(3);
-      node.run(steps.slice(0, 1));
-      node.run(nftables.transaction("ipv4", diff(nftables, node.held(), [])).steps);
-      expect(node.nft("list", "tables")).toBe("");
-      node.run(steps.slice(0, 2));
-      const between = node.held();
-      expect(nftables.stamp(between)).toBeUndefined();
-      node.run(nftables.transaction("ipv4", diff(nftables, between, nftables.settle(large, between))).steps);
-      expect(nftables.stamp(node.held())).toBe(nftables.stamp(large));
-    } finally {
-      deleteNamespace(namespace);
+describe.each(nftPrograms())("a large table, $title", ({ path }) => {
+  const [pod] = LOCAL_PODS;
+  const many = Array.from({ length: 50_010 }, (_, at) => `10.180.${at >> 8}.${at & 255}`);
+  const large = wantedFor(
+    [
+      service("ns/many", { clusterIP: "172.30.0.41" }),
+      slice("ns/many", many),
+      service("ns/one", { clusterIP: "172.30.0.42" }),
+      slice("ns/one", [onNode(pod)]),
+    ],
+    "ipv4",
+  );
+  const toLarge = (held: readonly Table[]) =>
+    nftables.transaction("ipv4", diff(nftables, held, nftables.settle(large, held)));
+  let network: Network;
+  let node: NftNode;
+
+  beforeEach(async () => {
+    network = await createNetwork();
+    node = nftNode(network.namespace("node"), path, "ipv4");
+    await network.agent("pod1").listen([{ protocol: "tcp", ip: pod, port: 80 }]);
+  });
+  afterEach(() => network.close());
+
+  const connect = () =>
+    network.agent("client").connect({
+      protocol: "tcp",
+      source: VANTAGES.client.source,
+      destination: "172.30.0.42",
+      port: 80,
+      timeout: 500,
+    });
+  const answered = { outcome: "answered", endpoint: `${pod}:80` };
+
+  test("comes in steps, of which the last one lets packets in", async () => {
+    const { steps } = toLarge([]);
+    expect(steps).toHaveLength(3);
+    for (const step of steps) {
+      expect(await connect()).not.toMatchObject({ outcome: "answered" });
+      node.run([step]);
     }
+    expect(await connect()).toMatchObject(answered);
+    expect(nftables.stamp(node.held())).toBe(nftables.stamp(large));
+  });
+
+  test("left half-way is completed, or goes", async () => {
+    node.run(toLarge([]).steps.slice(0, 1));
+    node.run(nftables.transaction("ipv4", diff(nftables, node.held(), [])).steps);
+    expect(node.nft("list", "tables")).toBe("");
+    node.run(toLarge([]).steps.slice(0, 2));
+    const between = node.held();
+    expect(nftables.stamp(between)).toBeUndefined();
+    node.run(toLarge(between).steps);
+    expect(await connect()).toMatchObject(answered);
+    expect(nftables.stamp(node.held())).toBe(nftables.stamp(large));
   });
 });
 

@@ -25,14 +25,13 @@ export function transaction(family: Family, changes: readonly Change[]): Transac
 function stepsOf(family: Family, changes: readonly Change[]): readonly TransactionStep[] {
   if (changes.length === 0) return [];
   const table = tableOf(family);
-  if (changes[0]?.wholeTable === "comes") return creation(table, changes);
-  if (changes[0]?.wholeTable === "goes") return [{ text: `delete table ${table}\n`, origins: [undefined] }];
+  const wholeTable = changes[0]?.wholeTable;
+  if (wholeTable === "comes") return creation(table, changes);
+  if (wholeTable === "goes") return [{ text: `delete table ${table}\n`, origins: [undefined] }];
   const steps: TransactionStep[] = [];
   const push = (write: (script: Script) => void) => {
-    const script = new Script();
-    write(script);
-    const isDependent = steps.length > 0;
-    if (!script.isEmpty) steps.push({ text: script.text(), origins: script.origins, isDependent });
+    const step = stepOf(write, steps.length > 0);
+    if (step.text !== "") steps.push(step);
   };
   const unfinished = unfinishedMark(table);
   const isMarked = isStampKept(changes);
@@ -85,12 +84,18 @@ function creation(table: string, changes: readonly Change[]): readonly Transacti
   return [...steps, last];
 }
 
+interface Portion {
+  /** Of the endpoints map. */
+  readonly name: string;
+  readonly endpoints: readonly Line[];
+}
+
 /** Endpoints in portions of one step each; none where all of them fit into the last step. */
-function endpointsInAdvance(changes: readonly Change[]) {
+function endpointsInAdvance(changes: readonly Change[]): readonly Portion[] {
   const lists = changes.filter(({ name }) => isEndpointsMap(name));
   if (lists.reduce((sum, { added }) => sum + added.length, 0) <= ENDPOINTS_PER_STEP) return [];
   return lists.flatMap(({ name, added }) => {
-    const portions: { readonly name: string; readonly endpoints: readonly Line[] }[] = [];
+    const portions: Portion[] = [];
     for (let from = 0; from < added.length; from += ENDPOINTS_PER_STEP) {
       portions.push({ name, endpoints: added.slice(from, from + ENDPOINTS_PER_STEP) });
     }
@@ -100,23 +105,26 @@ function endpointsInAdvance(changes: readonly Change[]) {
 
 /** A step of which the text is made when it is asked for: the tool can take the one before meanwhile. */
 function writtenLater(isDependent: boolean, write: (script: Script) => void): TransactionStep {
-  let text: string | undefined;
-  const script = new Script();
-  const written = () => {
-    if (text === undefined) write(script);
-    text ??= script.text();
-    return text;
+  let step: TransactionStep | undefined;
+  const written = (): TransactionStep => {
+    step ??= stepOf(write, isDependent);
+    return step;
   };
   return {
     isDependent,
     get text() {
-      return written();
+      return written().text;
     },
     get origins() {
-      written();
-      return script.origins;
+      return written().origins;
     },
   };
+}
+
+function stepOf(write: (script: Script) => void, isDependent: boolean): TransactionStep {
+  const script = new Script();
+  write(script);
+  return { text: script.text(), origins: script.origins, isDependent };
 }
 
 function writeBeginning(script: Script, table: string, objects: readonly TableObject[]): void {
