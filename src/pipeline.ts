@@ -7,7 +7,7 @@ import {
   readStamp,
   type Surroundings,
 } from "./apply/apply.ts";
-import { readTableRecord, writePatches, writeTableRecord } from "./apply/record.ts";
+import { readTableRecord, type WholeRecord, wholeRecord, writePatches, writeTableRecord } from "./apply/record.ts";
 import { save, type Unsaved } from "./apply/stateFile.ts";
 import { backends } from "./backends/index.ts";
 import { compile } from "./compile.ts";
@@ -287,7 +287,7 @@ export async function carryOut(
 ): Promise<ApplyResult> {
   const recordings =
     records === undefined || backend.stamp === undefined ? [] : plans.map((plan) => recordingOf(plan, backend));
-  const asides = [meanwhile, ...recordings.map(({ text }) => text)].values();
+  const asides = [meanwhile, ...recordings.map(({ whole }) => whole)].values();
   const world: Surroundings = {
     run,
     backend,
@@ -306,34 +306,34 @@ export async function carryOut(
 /** How a family's tables are to be recorded once they stand. */
 interface Recording {
   readonly plan: FamilyPlan;
-  /** The whole tables as text; undefined where that is not recorded. */
-  readonly text: () => string | undefined;
+  /** The tables whole; undefined where they are not recorded so. */
+  readonly whole: () => WholeRecord | undefined;
 }
 
 function recordingOf(plan: FamilyPlan, backend: Backend): Recording {
   const { family, changes, isRecorded, stamp, continued } = plan;
   const isLast = isRecorded && changes.length === 0;
-  if (stamp === undefined || isLast || continued !== undefined) return { plan, text: () => undefined };
-  let text: string | undefined;
-  return {
-    plan,
-    text: () => {
-      text ??= backend.replacement?.(family, plan.wanted, []).steps[0]?.text;
-      return text;
-    },
+  if (stamp === undefined || isLast || continued !== undefined) return { plan, whole: () => undefined };
+  const written = (): WholeRecord | undefined => {
+    const text = backend.replacement?.(family, plan.wanted, []).steps[0]?.text;
+    return text === undefined ? undefined : wholeRecord(stamp, text);
   };
+  let record: WholeRecord | undefined;
+  const whole = () => {
+    record ??= written();
+    return record;
+  };
+  return { plan, whole };
 }
 
 /** Keeps what the kernel holds now for the next run; without it, that run lists everything. */
 async function remember(recordings: readonly Recording[], records: string, unsaved: Unsaved): Promise<void> {
-  for (const { plan, text } of recordings) {
+  for (const { plan, whole } of recordings) {
     const { family, changes, isRecorded, stamp, continued } = plan;
     if (isRecorded && changes.length === 0) continue;
     const write = async () => {
       if (continued !== undefined && stamp !== undefined) return writePatches(records, family, { stamp, ...continued });
-      const whole = text();
-      const record = whole === undefined || stamp === undefined ? undefined : { stamp, text: whole };
-      return writeTableRecord(records, family, record);
+      return writeTableRecord(records, family, whole());
     };
     await save(async () => {
       try {

@@ -486,12 +486,14 @@ export interface Change {
   readonly wholeTable?: "comes" | "goes" | undefined;
 }
 
-/** Text for one run of a tool. `origins[i]` is who caused line i + 1. */
+/** Text for one run of a tool, written when it is first asked for. `origins[i]` is who caused line i + 1. */
 export interface TransactionStep {
   readonly text: string;
   readonly origins: readonly (Origin | undefined)[];
   /** Whether it makes sense only after the one before it, so that it cannot be checked alone. */
   readonly isDependent?: boolean;
+  /** Whether it may be taken at the same time as a neighbour that says so, too. */
+  readonly isUnordered?: boolean;
 }
 
 /** What would be fed to the tool, in this order, and what takes it back. A value: print it, count it, check it. */

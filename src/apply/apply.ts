@@ -3,7 +3,6 @@ import type {
   ApplyResult,
   Backend,
   Change,
-  Command,
   CommandResult,
   Family,
   KernelCommands,
@@ -175,27 +174,47 @@ async function writeFamily(plan: FamilyPlan, world: Surroundings): Promise<Refus
   return found === plan.stamp ? undefined : mismatch(plan, plan.wanted, world);
 }
 
-/** While the tool takes a step, the next one is written, and what else there is `meanwhile`. */
+/** How many steps the tool takes at once where their order does not matter; more would wait for the kernel. */
+const LANES = 2;
+
+/** While the tool takes a step, those that come next are written, and what else there is `meanwhile`. */
 async function runSteps(
   steps: readonly TransactionStep[],
   commands: KernelCommands,
   run: Runner,
   meanwhile: () => boolean = () => false,
 ): Promise<Refusal | undefined> {
-  let next: Command | undefined;
-  for (const [index, step] of steps.entries()) {
-    const command = next ?? commands.apply(step);
-    const following = steps[index + 1];
-    next = undefined;
-    const writeNext = (): boolean => {
-      if (following === undefined || next !== undefined) return false;
-      next = commands.apply(following);
-      return true;
+  const unwritten = steps.values();
+  const writeNext = (): boolean => unwritten.next().value?.text !== undefined;
+  let failure: Refusal | undefined;
+  const take = async (step: TransactionStep): Promise<void> => {
+    const command = { ...commands.apply(step), meanwhile: () => writeNext() || meanwhile() };
+    const refusal = await run(command).then(
+      (result) => (result.exitCode === 0 ? undefined : refusalOf(command.program, result, step, commands)),
+      refusalOfError,
+    );
+    failure ??= refusal;
+  };
+  for (const row of rowsOf(steps)) {
+    const waiting = row.values();
+    const lane = async () => {
+      for (const step of waiting) if (failure === undefined) await take(step);
     };
-    const result = await run({ ...command, meanwhile: () => writeNext() || meanwhile() });
-    if (result.exitCode !== 0) return refusalOf(command.program, result, step, commands);
+    await Promise.all(Array.from({ length: LANES }, lane));
+    if (failure !== undefined) return failure;
   }
   return undefined;
+}
+
+/** Steps in their order; those that may be taken at once share a row. */
+function rowsOf(steps: readonly TransactionStep[]): readonly (readonly TransactionStep[])[] {
+  const rows: TransactionStep[][] = [];
+  for (const step of steps) {
+    const row = rows.at(-1);
+    if (step.isUnordered === true && row?.[0]?.isUnordered === true) row.push(step);
+    else rows.push([step]);
+  }
+  return rows;
 }
 
 /** Why the kernel does not hold what is expected of it; undefined when it does. */

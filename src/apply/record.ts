@@ -27,6 +27,13 @@ export type TablePatch =
   /** An unhooked chain as it is now; its rules are null when it is gone. */
   | { readonly name: string; readonly comment: string | undefined; readonly rules: readonly string[] | null };
 
+/** Tables that were written whole. */
+export type WholeRecord = Pick<TableRecord, "stamp" | "text" | "digest">;
+
+export function wholeRecord(stamp: string, text: string): WholeRecord {
+  return { stamp, text, digest: digestOf(text) };
+}
+
 function fileOf(stateDir: string, family: Family): string {
   return join(stateDir, `nftables-${family}.tables`);
 }
@@ -73,11 +80,11 @@ async function readPatches(
 export async function writeTableRecord(
   stateDir: string,
   family: Family,
-  record: Pick<TableRecord, "stamp" | "text"> | undefined,
+  record: WholeRecord | undefined,
 ): Promise<void> {
   const file = fileOf(stateDir, family);
   if (record === undefined) await rm(file, { force: true });
-  else await replaceFile(file, `${record.stamp} ${digestOf(record.text)}\n${record.text}`);
+  else await replaceFile(file, `${record.stamp} ${record.digest}\n${record.text}`);
   await rm(patchesFileOf(stateDir, family), { force: true });
 }
 

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { apply } from "../../src/apply/apply.ts";
+import { createRunner } from "../../src/apply/exec.ts";
 import { nftables } from "../../src/backends/nftables/index.ts";
 import { diff } from "../../src/diff.ts";
-import type { Family, Manifest, Table } from "../../src/types.ts";
+import type { Family, Manifest, Runner, Table } from "../../src/types.ts";
 import { LOCAL_PODS, VANTAGES } from "../support/addresses.ts";
 import { ipv6TwinOfText } from "../support/ipv6Twin.ts";
 import { onNode, renderOptions, rulesetOf, service, slice } from "../support/manifests.ts";
@@ -107,7 +109,7 @@ describe.each(nftPrograms())("a large table, $title", ({ path }) => {
 
   test("comes in steps, of which the last one lets packets in", async () => {
     const { steps } = toLarge([]);
-    expect(steps).toHaveLength(3);
+    expect(steps).toHaveLength(5);
     for (const step of steps) {
       expect(await connect()).not.toMatchObject({ outcome: "answered" });
       node.run([step]);
@@ -116,11 +118,56 @@ describe.each(nftPrograms())("a large table, $title", ({ path }) => {
     expect(nftables.stamp(node.held())).toBe(nftables.stamp(large));
   });
 
+  test("is whole when nft takes steps at once, while others change their own rules", async () => {
+    const transaction = toLarge([]);
+    const commands = nftables.commands("ipv4", path);
+    const start = createRunner(process.env.PATH ?? "");
+    const run: Runner = (command) =>
+      start({
+        ...command,
+        program: "ip",
+        args: ["netns", "exec", network.namespace("node"), command.program, ...command.args],
+      });
+    const plan = {
+      family: "ipv4",
+      flavour: path,
+      commands,
+      held: [],
+      wanted: large,
+      changes: diff(nftables, [], large),
+    } as const;
+    let isDone = false;
+    const others = async () => {
+      let changes = 0;
+      for (; !isDone; changes++) {
+        const input = `add table ip others\nadd chain ip others c${changes}\n`;
+        expect(await run({ program: path, args: ["-f", "-"], input })).toMatchObject({ exitCode: 0 });
+      }
+      return changes;
+    };
+    const changing = others();
+    const applied = await apply(
+      [{ ...plan, transaction, stamp: nftables.stamp(large), verify: false, isRecorded: false }],
+      {
+        run,
+        backend: nftables,
+        diff,
+      },
+    );
+    isDone = true;
+    const changes = await changing;
+    expect(applied).toMatchObject({ kind: "applied" });
+    expect(diff(nftables, node.held(), large)).toEqual([]);
+    expect(await connect()).toMatchObject(answered);
+    expect(changes).toBeGreaterThan(3);
+    expect(node.nft("list", "chains").match(/chain c\d+ /g)).toHaveLength(changes);
+  });
+
   test("left half-way is completed, or goes", async () => {
-    node.run(toLarge([]).steps.slice(0, 1));
+    node.run(toLarge([]).steps.slice(0, 2));
     node.run(nftables.transaction("ipv4", diff(nftables, node.held(), [])).steps);
     expect(node.nft("list", "tables")).toBe("");
-    node.run(toLarge([]).steps.slice(0, 2));
+    node.run(toLarge([]).steps.slice(0, 3));
     const between = node.held();
     expect(nftables.stamp(between)).toBeUndefined();
     node.run(toLarge(between).steps);

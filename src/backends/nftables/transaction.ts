@@ -30,7 +30,7 @@ function stepsOf(family: Family, changes: readonly Change[]): readonly Transacti
   if (wholeTable === "goes") return [{ text: `delete table ${table}\n`, origins: [undefined] }];
   const steps: TransactionStep[] = [];
   const push = (write: (script: Script) => void) => {
-    const step = stepOf(write, steps.length > 0);
+    const step = stepOf({ isDependent: steps.length > 0 }, write);
     if (step.text !== "") steps.push(step);
   };
   const unfinished = unfinishedMark(table);
@@ -52,36 +52,40 @@ function stepsOf(family: Family, changes: readonly Change[]): readonly Transacti
 // ── From nothing ─────────────────────────────────────────────────────────────────────────────────
 
 /** nft needs more than two kilobytes of memory for each, all at once for those of a step. */
-const ENDPOINTS_PER_STEP = 50_000;
+const ENDPOINTS_PER_STEP = 25_000;
+
+/** From here on there is more to gain from steps than they cost. */
+const MANY_ENDPOINTS = 50_000;
 
 /**
- * The whole table, whatever stood there. Endpoints beyond what is good for one step come in steps of their own, before
- * there is a chain from which a packet could reach them.
+ * The whole table, whatever stood there. Where endpoints are many they come in steps of their own, before there is a
+ * chain from which a packet could reach them.
  */
 function creation(table: string, changes: readonly Change[]): readonly TransactionStep[] {
   const objects = changes.flatMap(({ after }) => (after === undefined ? [] : [after]));
   const early = endpointsInAdvance(changes);
-  const steps = early.map(({ name, endpoints }, index) =>
-    writtenLater(index > 0, (script) => {
-      if (index === 0) {
-        writeBeginning(script, table, objects);
-        script.add(`add ${unfinishedMark(table)}`);
-      }
-      writeElements(script, "add", table, name, endpoints);
-    }),
-  );
-  const isDependent = early.length > 0;
-  const last = writtenLater(isDependent, (script) => {
-    if (isDependent) script.add(`delete ${unfinishedMark(table)}`);
+  const isInSteps = early.length > 0;
+  const last = writtenLater({ isDependent: isInSteps }, (script) => {
+    if (isInSteps) script.add(`delete ${unfinishedMark(table)}`);
     else writeBeginning(script, table, objects);
     declareChains(script, table, objects);
     for (const object of objects) if (object.kind === "chain") appendRules(script, table, object);
     for (const { name, added, after } of changes) {
-      const isThere = isDependent && isEndpointsMap(name);
+      const isThere = isInSteps && isEndpointsMap(name);
       if (after !== undefined && isElements(after) && !isThere) writeElements(script, "add", table, name, added);
     }
   });
-  return [...steps, last];
+  if (!isInSteps) return [last];
+  const first = writtenLater({}, (script) => {
+    writeBeginning(script, table, objects);
+    script.add(`add ${unfinishedMark(table)}`);
+  });
+  const portions = early.map(({ name, endpoints }) =>
+    writtenLater({ isDependent: true, isUnordered: true }, (script) => {
+      writeElements(script, "add", table, name, endpoints);
+    }),
+  );
+  return [first, ...portions, last];
 }
 
 interface Portion {
@@ -93,7 +97,7 @@ interface Portion {
 /** Endpoints in portions of one step each; none where all of them fit into the last step. */
 function endpointsInAdvance(changes: readonly Change[]): readonly Portion[] {
   const lists = changes.filter(({ name }) => isEndpointsMap(name));
-  if (lists.reduce((sum, { added }) => sum + added.length, 0) <= ENDPOINTS_PER_STEP) return [];
+  if (lists.reduce((sum, { added }) => sum + added.length, 0) <= MANY_ENDPOINTS) return [];
   return lists.flatMap(({ name, added }) => {
     const portions: Portion[] = [];
     for (let from = 0; from < added.length; from += ENDPOINTS_PER_STEP) {
@@ -103,15 +107,17 @@ function endpointsInAdvance(changes: readonly Change[]): readonly Portion[] {
   });
 }
 
+type Standing = Pick<TransactionStep, "isDependent" | "isUnordered">;
+
 /** A step of which the text is made when it is asked for: the tool can take the one before meanwhile. */
-function writtenLater(isDependent: boolean, write: (script: Script) => void): TransactionStep {
+function writtenLater(standing: Standing, write: (script: Script) => void): TransactionStep {
   let step: TransactionStep | undefined;
   const written = (): TransactionStep => {
-    step ??= stepOf(write, isDependent);
+    step ??= stepOf(standing, write);
     return step;
   };
   return {
-    isDependent,
+    ...standing,
     get text() {
       return written().text;
     },
@@ -121,10 +127,10 @@ function writtenLater(isDependent: boolean, write: (script: Script) => void): Tr
   };
 }
 
-function stepOf(write: (script: Script) => void, isDependent: boolean): TransactionStep {
+function stepOf(standing: Standing, write: (script: Script) => void): TransactionStep {
   const script = new Script();
   write(script);
-  return { text: script.text(), origins: script.origins, isDependent };
+  return { ...standing, text: script.text(), origins: script.origins };
 }
 
 function writeBeginning(script: Script, table: string, objects: readonly TableObject[]): void {
@@ -252,8 +258,8 @@ function writeDeletions(script: Script, table: string, changes: readonly Change[
 
 // ── Elements ─────────────────────────────────────────────────────────────────────────────────────
 
-/** nft 1.0.6 blames a wrong line when a command has more than 32 parts. */
-const ELEMENTS_PER_COMMAND = 16;
+/** Of a command that needs more than one netlink message (64 KiB) nft blames a wrong line. */
+const ELEMENTS_PER_COMMAND = 128;
 
 /** One element a line, so that a message of nft leads to the Service that caused it. */
 function writeElements(

@@ -1,10 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { apply, type FamilyPlan, isRefusal, readKernel } from "../../../src/apply/apply.ts";
 import { iptables } from "../../../src/backends/iptables/index.ts";
 import { nftables } from "../../../src/backends/nftables/index.ts";
 import { diff } from "../../../src/diff.ts";
 import { UserError } from "../../../src/errors.ts";
-import type { Command, Family, Table } from "../../../src/types.ts";
+import type { Command, Family, Table, TransactionStep } from "../../../src/types.ts";
 import { type FakeNode, fakeNode, refusal } from "../../support/fakeNode.ts";
 import { renderOptions, rulesetOf, service, slice } from "../../support/manifests.ts";
 
@@ -83,33 +84,9 @@ describe("apply", () => {
     expect(node.listing("ipv4")).toBe(before);
   });
 
-  it("writes a step while the tool takes the one before, then does what else there is", async () => {
-    const log: string[] = [];
-    const steps = ["first", "second", "third"].map((name, index) => {
-      let isWritten = false;
-      return {
-        origins: [],
-        isDependent: index > 0,
-        get text() {
-          if (!isWritten) log.push(`${name} is written`);
-          isWritten = true;
-          return name;
-        },
-      };
-    });
-    const pieces = ["one thing", "another"];
-    const run = async ({ input, meanwhile }: Command) => {
-      if (input !== undefined) log.push(`${input} is taken`);
-      while (meanwhile?.() === true);
-      return { exitCode: 0, stdout: "", stderr: "" };
-    };
-    const meanwhile = () => {
-      const piece = pieces.shift();
-      if (piece !== undefined) log.push(piece);
-      return piece !== undefined;
-    };
+  describe("with steps", () => {
     const change = { family: "ipv4", table: "t", name: "c", before: undefined, after: undefined } as const;
-    const plan: FamilyPlan = {
+    const planOf = (steps: readonly TransactionStep[]): FamilyPlan => ({
       family: "ipv4",
       flavour: "nft",
       commands: { ...nftables.commands("ipv4", "nft"), check: () => undefined },
@@ -120,18 +97,102 @@ describe("apply", () => {
       stamp: undefined,
       verify: false,
       isRecorded: false,
-    };
-    expect(await apply([plan], { run, backend: nftables, diff, meanwhile })).toMatchObject({ kind: "applied" });
-    expect(log).toEqual([
-      "first is written",
-      "first is taken",
-      "second is written",
-      "one thing",
-      "another",
-      "second is taken",
-      "third is written",
-      "third is taken",
-    ]);
+    });
+
+    it("writes steps while the tool takes those before, then does what else there is", async () => {
+      const log: string[] = [];
+      const steps = ["first", "second", "third"].map((name, index) => {
+        let isWritten = false;
+        return {
+          origins: [],
+          isDependent: index > 0,
+          get text() {
+            if (!isWritten) log.push(`${name} is written`);
+            isWritten = true;
+            return name;
+          },
+        };
+      });
+      const pieces = ["one thing", "another"];
+      const run = async ({ input, meanwhile }: Command) => {
+        if (input !== undefined) log.push(`${input} is taken`);
+        for (let piece = 0; piece < 2 && meanwhile?.() === true; piece++);
+        return { exitCode: 0, stdout: "", stderr: "" };
+      };
+      const meanwhile = () => {
+        const piece = pieces.shift();
+        if (piece !== undefined) log.push(piece);
+        return piece !== undefined;
+      };
+      const world = { run, backend: nftables, diff, meanwhile };
+      expect(await apply([planOf(steps)], world)).toMatchObject({ kind: "applied" });
+      expect(log).toEqual([
+        "first is written",
+        "first is taken",
+        "second is written",
+        "second is taken",
+        "third is written",
+        "one thing",
+        "third is taken",
+        "another",
+      ]);
+    });
+
+    const rows = [
+      { text: "before", origins: [], isDependent: true },
+      ...["one", "two", "three", "four"].map((text) => ({ text, origins: [], isDependent: true, isUnordered: true })),
+      { text: "after", origins: [], isDependent: true },
+    ];
+    const done = { exitCode: 0, stdout: "", stderr: "" };
+    const listing = ({ input }: Command) => input === undefined;
+
+    it("takes those at once that need no order, two at a time, and no other", async () => {
+      const inFlight = new Set<string>();
+      const seen: string[] = [];
+      let endOne = () => {};
+      const allOthers = new Promise<void>((resolve) => {
+        endOne = resolve;
+      });
+      const run = async (command: Command) => {
+        if (listing(command)) return done;
+        const { input = "" } = command;
+        inFlight.add(input);
+        await (input === "one" ? allOthers : setImmediate());
+        seen.push([...inFlight].join("+"));
+        inFlight.delete(input);
+        if (input === "four") endOne();
+        return done;
+      };
+      expect(await apply([planOf(rows)], { run, backend: nftables, diff })).toMatchObject({ kind: "applied" });
+      expect(seen).toEqual(["before", "one+two", "one+three", "one+four", "one", "after"]);
+    });
+
+    it.each([
+      ["is refused", () => refusal("nft: no room")],
+      [
+        "is killed",
+        () => {
+          throw new Error("nft: no room");
+        },
+      ],
+    ])("where one of those at once %s, lets the other end, begins no more and puts back", async (_, fail) => {
+      const log: string[] = [];
+      const run = async (command: Command) => {
+        if (listing(command)) {
+          log.push("listed");
+          return done;
+        }
+        const { input = "" } = command;
+        log.push(input);
+        if (input === "one") return fail();
+        await setImmediate();
+        log.push(`${input} ended`);
+        return done;
+      };
+      const result = await apply([planOf(rows)], { run, backend: nftables, diff });
+      expect(result).toMatchObject({ kind: "refused", rolledBack: true, reason: expect.stringContaining("no room") });
+      expect(log).toEqual(["before", "before ended", "one", "two", "two ended", "listed"]);
+    });
   });
 
   it("refused without a line: the message of the tool is all that is known", async () => {
