@@ -35,7 +35,20 @@ function diffTable(
 ): void {
   const wholeTable = held.size === 0 ? "comes" : wanted.size === 0 ? "goes" : undefined;
   const add = (name: string, found: Difference | undefined) => {
-    if (found !== undefined) changes.push({ family, table, name, ...found, wholeTable });
+    if (found === undefined) return;
+    const { before, after, removed } = found;
+    changes.push({
+      family,
+      table,
+      name,
+      before,
+      after,
+      removed,
+      get added() {
+        return found.added;
+      },
+      wholeTable,
+    });
   };
   for (const [name, after] of wanted) add(name, differenceOf(comparable, held.get(name), after));
   for (const [name, before] of held) {
@@ -50,11 +63,25 @@ function differenceOf(
   before: TableObject | undefined,
   after: TableObject,
 ): Difference | undefined {
-  if (before === undefined) return { before, after, removed: [], added: linesOf(after) };
+  if (before === undefined) return arrivalOf(after);
   if (before.kind === "chain" && after.kind === "chain") return chainDifference(comparable, before, after);
   if (before.kind === "sharedChain" && after.kind === "sharedChain") return sharedDifference(before, after);
   if (before.kind === after.kind && isElements(before) && isElements(after)) return elementDifference(before, after);
   return { before, after, removed: linesOf(before), added: linesOf(after) };
+}
+
+/** An object that comes. Its lines may be hundreds of thousands, and are made when they are asked for. */
+function arrivalOf(after: TableObject): Difference {
+  let added: readonly Line[] | undefined;
+  return {
+    before: undefined,
+    after,
+    removed: [],
+    get added() {
+      added ??= linesOf(after);
+      return added;
+    },
+  };
 }
 
 /** What it takes to be rid of an object; chains of others stay, and so does what others rely on. */

@@ -231,7 +231,17 @@ function planFamily(
       ? backend.replacement(family, wanted, held)
       : backend.transaction(family, changes, flavour);
   const verify = records === undefined || !isCostlyToList(backend, wanted);
-  return { ...known, wanted, changes, transaction, stamp: backend.stamp?.(wanted), verify };
+  return {
+    ...known,
+    wanted,
+    changes,
+    transaction,
+    // Made from all of the table, and not needed before it stands.
+    get stamp() {
+      return backend.stamp?.(wanted);
+    },
+    verify,
+  };
 }
 
 /** Lines and elements from which on listing takes longer than all else (0.1 s to 0.3 s), so that the stamp must do. */
@@ -311,12 +321,13 @@ interface Recording {
 }
 
 function recordingOf(plan: FamilyPlan, backend: Backend): Recording {
-  const { family, changes, isRecorded, stamp, continued } = plan;
+  const { family, changes, isRecorded, continued } = plan;
   const isLast = isRecorded && changes.length === 0;
-  if (stamp === undefined || isLast || continued !== undefined) return { plan, whole: () => undefined };
+  if (isLast || continued !== undefined) return { plan, whole: () => undefined };
   const written = (): WholeRecord | undefined => {
-    const text = backend.replacement?.(family, plan.wanted, []).steps[0]?.text;
-    return text === undefined ? undefined : wholeRecord(stamp, text);
+    const { stamp, wanted } = plan;
+    const text = backend.replacement?.(family, wanted, []).steps[0]?.text;
+    return text === undefined || stamp === undefined ? undefined : wholeRecord(stamp, text);
   };
   let record: WholeRecord | undefined;
   const whole = () => {

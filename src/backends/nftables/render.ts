@@ -4,7 +4,6 @@ import type {
   Chain,
   ChainId,
   Dispatch,
-  Element,
   Endpoint,
   Origin,
   Protocol,
@@ -15,12 +14,21 @@ import type {
   TableObject,
 } from "../../types.ts";
 import { writeAffinityChain } from "./affinity.ts";
+import { EndpointElements } from "./endpointElements.ts";
 import { addressElements, chain, declaredObjects, fixedChains, LOCAL_OFFSET, REFUSE } from "./layout.ts";
-import { balanceChain, type Entry, endpointsMap, externalClusterChain, externalLocalChain, TABLE } from "./names.ts";
+import {
+  balanceChain,
+  type Entry,
+  endpointsMap,
+  externalClusterChain,
+  externalLocalChain,
+  isEndpointsMap,
+  TABLE,
+} from "./names.ts";
 import { withoutCovered } from "./sourceRanges.ts";
 import { stamped } from "./stamp.ts";
 import { cidrText, comment, wordsOf } from "./words.ts";
-import { elementsOf, externalLine, put, putNoted, type Writing } from "./writing.ts";
+import { elementsOf, endpointsOf, externalLine, put, putNoted, type Writing } from "./writing.ts";
 
 /** A ServicePort's chain, and what is needed to write the way to it for each of its addresses. */
 interface Target {
@@ -44,10 +52,12 @@ interface EndpointList {
 export function render(ruleset: Ruleset, options: RenderOptions): readonly Table[] {
   const words = wordsOf(ruleset.family);
   const declared = declaredObjects(words, options);
+  const names = declared.map(({ name }) => name);
   const writing: Writing = {
     words,
     commented: options.comments !== "never",
-    elements: new Map(declared.map(({ name }) => [name, new Map()])),
+    elements: new Map(names.filter((name) => !isEndpointsMap(name)).map((name) => [name, new Map()])),
+    endpoints: new Map(names.filter(isEndpointsMap).map((name) => [name, new EndpointElements()])),
     claimed: new Set(),
     chains: new Map(fixedChains(words, options, ruleset).map((fixed) => [fixed.name, fixed])),
     nextEndpoint: 1,
@@ -58,7 +68,8 @@ export function render(ruleset: Ruleset, options: RenderOptions): readonly Table
   for (const dispatch of ruleset.dispatch) writeDispatch(writing, targets, dispatch);
   const objects = new Map<string, TableObject>();
   for (const { kind, name, declaration, comment: holds } of declared) {
-    objects.set(name, { kind, name, declaration, comment: holds, elements: elementsOf(writing, name) });
+    const elements = isEndpointsMap(name) ? endpointsOf(writing, name) : elementsOf(writing, name);
+    objects.set(name, { kind, name, declaration, comment: holds, elements });
   }
   if (options.nodePortAddresses.kind === "addresses") {
     const elements = addressElements(options.nodePortAddresses.addresses.filter((ip) => !isLoopback(ip)));
@@ -164,9 +175,10 @@ function writeDispatch(writing: Writing, targets: (id: ChainId) => Target, dispa
   const isNew = putNoted(writing, name, frontend, entryVerdict(writing, target, entry, protocol), origin);
   if (!isNew || target.affinitySeconds !== undefined) return;
   if (target.local.values.length > 0 && target.cluster.values.length > LOCAL_OFFSET) throw tooMany(origin);
-  const endpoints = elementsOf(writing, endpointsMap(entry, protocol));
-  writeEndpoints(endpoints, address, 0, target.cluster, origin);
-  writeEndpoints(endpoints, address, LOCAL_OFFSET, target.local, origin);
+  const endpoints = endpointsOf(writing, endpointsMap(entry, protocol));
+  const prefix = `${address} . `;
+  endpoints.add({ prefix, first: 0, values: target.cluster.values, origin });
+  endpoints.add({ prefix, first: LOCAL_OFFSET, values: target.local.values, origin });
 }
 
 /** The indices of those on this node would be others' as well. */
@@ -176,21 +188,6 @@ function tooMany({ servicePort: { text } }: Origin): UserError {
     "spread the Pods over several Services, or use --backend iptables",
     ExitCode.inputRejected,
   );
-}
-
-function writeEndpoints(
-  elements: Map<string, Element>,
-  address: string,
-  first: number,
-  { values }: EndpointList,
-  origin: Origin,
-): void {
-  const prefix = `${address} . `;
-  let index = first;
-  for (const value of values) {
-    const key = prefix + index++;
-    elements.set(key, { key, value, origin });
-  }
 }
 
 /** Where an address's traffic is sent; a chain without rules would let it pass, and no later rule may catch it. */

@@ -21,7 +21,7 @@ export const UNFINISHED = mark(6);
 
 /** The table with the stamp that fits it. */
 export function stamped(table: Table, nextEndpoint: number): Table {
-  return withHash(table, hashOf(table), nextEndpoint);
+  return withHash(table, () => hashOf(table), nextEndpoint);
 }
 
 /**
@@ -38,19 +38,35 @@ export function restamped(part: Table, before: Table, held: Table): Table | unde
     hashes.push((Number(whole) - Number(old) + Number(now)) >>> 0);
   }
   const [first = 0, second = 0] = hashes;
-  return withHash(part, [first, second], nextEndpointOf(part));
+  return withHash(part, () => [first, second], nextEndpointOf(part));
 }
 
-function withHash(table: Table, [first, second]: readonly [number, number], nextEndpoint: number): Table {
+/** Whoever needs the numbers looks at the whole table: they are made when they are asked for. */
+function withHash(table: Table, hash: () => readonly [number, number], nextEndpoint: number): Table {
   const stamp = table.objects.get(STAMP);
   if (stamp?.kind !== "map") return table;
+  let elements: ReadonlyMap<string, Element> | undefined;
+  const { kind, name, declaration, comment } = stamp;
+  const made: TableObject = {
+    kind,
+    name,
+    declaration,
+    ...(comment === undefined ? {} : { comment }),
+    get elements() {
+      elements ??= stampElements(hash(), nextEndpoint);
+      return elements;
+    },
+  };
+  return { ...table, objects: new Map(table.objects).set(STAMP, made) };
+}
+
+function stampElements([first, second]: readonly [number, number], nextEndpoint: number): ReadonlyMap<string, Element> {
   const values = [
     [FIRST_HASH, first],
     [SECOND_HASH, second],
     [NEXT_ENDPOINT, nextEndpoint],
   ] as const;
-  const elements = new Map(values.map(([key, value]): [string, Element] => [key, { key, value: mark(value) }]));
-  return { ...table, objects: new Map(table.objects).set(STAMP, { ...stamp, elements }) };
+  return new Map(values.map(([key, value]): [string, Element] => [key, { key, value: mark(value) }]));
 }
 
 /** The stamp as text; undefined when there is none or it is incomplete. */

@@ -82,7 +82,7 @@ function creation(table: string, changes: readonly Change[]): readonly Transacti
   });
   const portions = early.map(({ name, endpoints }) =>
     writtenLater({ isDependent: true, isUnordered: true }, (script) => {
-      writeElements(script, "add", table, name, endpoints);
+      writeElements(script, "add", table, name, endpoints());
     }),
   );
   return [first, ...portions, last];
@@ -91,17 +91,20 @@ function creation(table: string, changes: readonly Change[]): readonly Transacti
 interface Portion {
   /** Of the endpoints map. */
   readonly name: string;
-  readonly endpoints: readonly Line[];
+  readonly endpoints: () => readonly Line[];
 }
 
 /** Endpoints in portions of one step each; none where all of them fit into the last step. */
 function endpointsInAdvance(changes: readonly Change[]): readonly Portion[] {
-  const lists = changes.filter(({ name }) => isEndpointsMap(name));
-  if (lists.reduce((sum, { added }) => sum + added.length, 0) <= MANY_ENDPOINTS) return [];
-  return lists.flatMap(({ name, added }) => {
+  const sizes = changes.map((change): [change: Change, size: number] => {
+    const { name, after } = change;
+    return [change, after !== undefined && isElements(after) && isEndpointsMap(name) ? after.elements.size : 0];
+  });
+  if (sizes.reduce((sum, [, size]) => sum + size, 0) <= MANY_ENDPOINTS) return [];
+  return sizes.flatMap(([change, size]) => {
     const portions: Portion[] = [];
-    for (let from = 0; from < added.length; from += ENDPOINTS_PER_STEP) {
-      portions.push({ name, endpoints: added.slice(from, from + ENDPOINTS_PER_STEP) });
+    for (let from = 0; from < size; from += ENDPOINTS_PER_STEP) {
+      portions.push({ name: change.name, endpoints: () => change.added.slice(from, from + ENDPOINTS_PER_STEP) });
     }
     return portions;
   });

@@ -1,5 +1,6 @@
 import { InternalError } from "../../errors.ts";
 import type { ChainId, Element, Line, Origin, Rule, TableObject } from "../../types.ts";
+import type { EndpointElements } from "./endpointElements.ts";
 import { MARK } from "./layout.ts";
 import { elementComment } from "./names.ts";
 import { comment, type FamilyWords, matchWords } from "./words.ts";
@@ -8,7 +9,9 @@ import { comment, type FamilyWords, matchWords } from "./words.ts";
 export interface Writing {
   readonly words: FamilyWords;
   readonly commented: boolean;
+  /** Of all sets and maps but those of endpoints. */
   readonly elements: ReadonlyMap<string, Map<string, Element>>;
+  readonly endpoints: ReadonlyMap<string, EndpointElements>;
   /** Keys of commented elements that are taken. */
   readonly claimed: Set<string>;
   readonly chains: Map<string, Extract<TableObject, { kind: "chain" }>>;
@@ -19,6 +22,12 @@ export interface Writing {
 export function elementsOf({ elements }: Writing, name: string): Map<string, Element> {
   const found = elements.get(name);
   if (found === undefined) throw new InternalError(`no set or map ${name}`);
+  return found;
+}
+
+export function endpointsOf({ endpoints }: Writing, name: string): EndpointElements {
+  const found = endpoints.get(name);
+  if (found === undefined) throw new InternalError(`no endpoints map ${name}`);
   return found;
 }
 
