@@ -1,3 +1,4 @@
+import { elementLine } from "./change.ts";
 import type { Backend, Change, Element, Line, Table, TableObject } from "./types.ts";
 
 type Comparable = Backend["comparable"];
@@ -109,11 +110,6 @@ function isElements(object: TableObject): object is ElementObject {
 export function linesOf(object: TableObject): readonly Line[] {
   if (isElements(object)) return [...object.elements.values()].map(elementLine);
   return object.kind === "chain" && object.tail !== undefined ? [...object.lines, ...object.tail] : object.lines;
-}
-
-function elementLine({ key, value, origin }: Element): Line {
-  const text = value === "" ? key : `${key} : ${value}`;
-  return origin === undefined ? { text } : { text, origin };
 }
 
 // ── Chains ───────────────────────────────────────────────────────────────────────────────────────

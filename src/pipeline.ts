@@ -15,6 +15,7 @@ import { diff } from "./diff.ts";
 import { dnsRecords } from "./discovery/dns.ts";
 import { InternalError, UserError } from "./errors.ts";
 import { explain } from "./explain.ts";
+import { Gradual, type Pieces } from "./gradual.ts";
 import { findings } from "./input/checks/index.ts";
 import { type Loaded, loadSources, readSources, type Sources } from "./input/load.ts";
 import { type ValidateOptions, validate } from "./input/validate.ts";
@@ -252,9 +253,13 @@ function isCostlyToList(backend: Backend, tables: readonly Table[]): boolean {
   if (backend.isWrittenByPackets?.(tables) === true) return true;
   let size = 0;
   for (const { objects } of tables) {
-    for (const object of objects.values()) size += "elements" in object ? object.elements.size : object.lines.length;
+    for (const object of objects.values()) {
+      size += "elements" in object ? object.elements.size : object.lines.length;
+      // The stamp comes after all else, and is made from it.
+      if (size > LARGE) return true;
+    }
   }
-  return size > LARGE;
+  return false;
 }
 
 /** What was written last, if it is costly to list and the kernel's stamp says that it is still there. */
@@ -283,8 +288,8 @@ function holdsChains({ objects }: Table): boolean {
 // ── Transaction → kernel ─────────────────────────────────────────────────────────────────────────
 
 interface Aside {
-  /** What else can be done while the kernel's tools write; may never be called. */
-  readonly meanwhile?: (() => void) | undefined;
+  /** Does a piece of what else can be done while the kernel's tools write, and tells whether there was any; may never be called. */
+  readonly meanwhile?: (() => boolean) | undefined;
   /** Told when the tables stand and could not be recorded. */
   readonly unsaved?: Unsaved;
 }
@@ -293,20 +298,15 @@ export async function carryOut(
   plans: readonly FamilyPlan[],
   backend: Backend,
   { run, records }: Pick<Kernel, "run" | "records">,
-  { meanwhile, unsaved = () => undefined }: Aside = {},
+  { meanwhile = () => false, unsaved = () => undefined }: Aside = {},
 ): Promise<ApplyResult> {
   const recordings =
     records === undefined || backend.stamp === undefined ? [] : plans.map((plan) => recordingOf(plan, backend));
-  const asides = [meanwhile, ...recordings.map(({ whole }) => whole)].values();
   const world: Surroundings = {
     run,
     backend,
     diff,
-    meanwhile: () => {
-      const { done, value: aside } = asides.next();
-      aside?.();
-      return done !== true;
-    },
+    meanwhile: () => meanwhile() || recordings.some(({ whole }) => whole.step()),
   };
   const result = await apply(plans, world);
   if (result.kind !== "refused" && records !== undefined) await remember(recordings, records, unsaved);
@@ -317,24 +317,17 @@ export async function carryOut(
 interface Recording {
   readonly plan: FamilyPlan;
   /** The tables whole; undefined where they are not recorded so. */
-  readonly whole: () => WholeRecord | undefined;
+  readonly whole: Gradual<WholeRecord | undefined>;
 }
 
 function recordingOf(plan: FamilyPlan, backend: Backend): Recording {
-  const { family, changes, isRecorded, continued } = plan;
+  const { changes, isRecorded, continued } = plan;
   const isLast = isRecorded && changes.length === 0;
-  if (isLast || continued !== undefined) return { plan, whole: () => undefined };
-  const written = (): WholeRecord | undefined => {
-    const { stamp, wanted } = plan;
-    const text = backend.replacement?.(family, wanted, []).steps[0]?.text;
-    return text === undefined || stamp === undefined ? undefined : wholeRecord(stamp, text);
-  };
-  let record: WholeRecord | undefined;
-  const whole = () => {
-    record ??= written();
-    return record;
-  };
-  return { plan, whole };
+  function* pieces(): Pieces<WholeRecord | undefined> {
+    if (isLast || continued !== undefined || backend.written === undefined) return undefined;
+    return yield* wholeRecord(backend.written(plan.wanted), () => plan.stamp);
+  }
+  return { plan, whole: new Gradual(pieces()) };
 }
 
 /** Keeps what the kernel holds now for the next run; without it, that run lists everything. */
@@ -344,7 +337,7 @@ async function remember(recordings: readonly Recording[], records: string, unsav
     if (isRecorded && changes.length === 0) continue;
     const write = async () => {
       if (continued !== undefined && stamp !== undefined) return writePatches(records, family, { stamp, ...continued });
-      return writeTableRecord(records, family, whole());
+      return writeTableRecord(records, family, whole.value);
     };
     await save(async () => {
       try {

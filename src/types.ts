@@ -624,6 +624,8 @@ export interface Backend {
   mustReplace?(changes: readonly Change[]): boolean;
   /** Replaces everything at once; its only step, with nothing held, is what `compile` prints. */
   replacement?(family: Family, wanted: readonly Table[], held: readonly Table[]): Transaction;
+  /** What `read` takes for these tables, piece by piece. */
+  written?(tables: readonly Table[]): Iterable<string>;
   /** Whether the rules let packets write into the tables, so that listing them may take any time. */
   isWrittenByPackets?(tables: readonly Table[]): boolean;
   /** The stamp in tables that were rendered or read: equal stamps, equal tables. */

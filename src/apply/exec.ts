@@ -69,7 +69,12 @@ export function createRunner(searchPath: string, systemPaths: readonly string[] 
       const ended = child.finally(() => {
         isRunning = false;
       });
-      while (isRunning && command.meanwhile?.() === true) await setImmediate();
+      try {
+        while (isRunning && command.meanwhile?.() === true) await setImmediate();
+      } finally {
+        // Whoever is told that it failed may start another tool.
+        await ended;
+      }
       const result = await ended;
       if (result.exitCode === undefined) throw notStarted(command, result);
       return mustBeAllowed(command, { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr });

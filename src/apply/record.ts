@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Pieces } from "../gradual.ts";
 import type { Family } from "../types.ts";
-import { digestOf, replaceFile } from "./stateFile.ts";
+import { DIGEST, digestOf, replaceFile } from "./stateFile.ts";
 
 /**
  * What a family's tables held when they were written last, as text that the backend reads like a listing. Where the
@@ -30,8 +32,17 @@ export type TablePatch =
 /** Tables that were written whole. */
 export type WholeRecord = Pick<TableRecord, "stamp" | "text" | "digest">;
 
-export function wholeRecord(stamp: string, text: string): WholeRecord {
-  return { stamp, text, digest: digestOf(text) };
+/** @param stamp asked for last: it is made from the whole table, too */
+export function* wholeRecord(text: Iterable<string>, stamp: () => string | undefined): Pieces<WholeRecord | undefined> {
+  const hash = createHash(DIGEST);
+  const pieces: string[] = [];
+  for (const piece of text) {
+    hash.update(piece);
+    pieces.push(piece);
+    yield;
+  }
+  const made = stamp();
+  return made === undefined ? undefined : { stamp: made, text: pieces.join(""), digest: hash.digest("base64url") };
 }
 
 function fileOf(stateDir: string, family: Family): string {

@@ -50,7 +50,10 @@ export async function save(work: () => Promise<void>, unsaved: Unsaved): Promise
   }
 }
 
+/** The hash that `digestOf` takes, as base64url. */
+export const DIGEST = "sha512";
+
 /** What tells a damaged text from the one that was written. */
 export function digestOf(text: string): string {
-  return hash("sha512", text, "base64url");
+  return hash(DIGEST, text, "base64url");
 }

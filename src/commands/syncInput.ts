@@ -1,4 +1,5 @@
 import { ExitCode, UserError } from "../errors.ts";
+import { Gradual, type Pieces } from "../gradual.ts";
 import { type Made, noteAsLeft, type RulesOrigin } from "../pipeline/asLeft.ts";
 import { beginListing, type Rest, removeRest, restOfOthers } from "../pipeline/cleanup.ts";
 import { indexFor, mayBeFew, noteFewAccepted, noteFewChanges, planFewChanges } from "../pipeline/fewChanges.ts";
@@ -65,7 +66,7 @@ interface Work {
   readonly completed: Completed;
   readonly sources: Sources;
   /** What makes the next run quick, where that is possible. */
-  readonly made: () => Made | undefined;
+  readonly made: Gradual<Made | undefined>;
 }
 
 /** Completes the input; undefined if it is rejected. */
@@ -78,13 +79,19 @@ async function workFrom(
 ): Promise<Work | undefined> {
   const completed = await completeInput(sifted.input, settings, extentOf(sifted), io);
   if (completed === undefined) return undefined;
-  let made: Made | undefined;
-  const madeFrom = () => {
-    if (from === undefined || sifted.skipped.length > 0) return undefined;
-    made ??= { origin: from, inputHash: sources.hash, index: indexFor(sources, sifted.input, completed) };
-    return made;
-  };
-  return { sifted, completed, sources, made: madeFrom };
+  return { sifted, completed, sources, made: new Gradual(makingOf(sources, sifted, completed, from)) };
+}
+
+function* makingOf(
+  sources: Sources,
+  { skipped, input }: Sifted,
+  completed: Completed,
+  from: RulesOrigin | undefined,
+): Pieces<Made | undefined> {
+  if (from === undefined || skipped.length > 0) return undefined;
+  const inputHash = sources.hash;
+  yield;
+  return { origin: from, inputHash, index: yield* indexFor(sources, input, completed) };
 }
 
 /** The short way, where few Services or endpoints changed since the last run; undefined if the long way has to be gone. */
@@ -170,7 +177,7 @@ async function bringAbout(
   // Before the rules: an address that was used once must be known to later runs.
   await noteAllocations(completed.allocations, settings.stateDir);
   // The index takes a while, and the tool longer.
-  const meanwhile = plans.some(({ verify }) => verify) ? undefined : () => void made();
+  const meanwhile = plans.some(({ verify }) => verify) ? undefined : () => made.step();
   const unsaved = unsavedIn(settings, io);
   const aside = { meanwhile, unsaved };
   const carry = () => changing(plans, settings, () => carryOut(plans, backendOf(settings), node.kernel, aside));
@@ -189,7 +196,8 @@ async function bringAbout(
   const accepted = { manifests: sifted.input.manifests, hash: sources.hash };
   // At once: it holds however the rest ends, and an older one would put Services back that are to stay as they are.
   await save(() => noteAccepted(accepted, settings, { maySkip: isSet(flags, "skipInvalid"), changed }), unsaved);
-  const note = (isQuick: boolean) => save(() => noteAsLeft(isQuick ? made : () => undefined, plans, settings), unsaved);
+  const note = (isQuick: boolean) =>
+    save(() => noteAsLeft(() => (isQuick ? made.value : undefined), plans, settings), unsaved);
   const standing = { result, plans, decisions, input, inputHash: sources.hash, rest, note, unsaved };
   return settleDown(flags, settings, standing, node, machine, io);
 }

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { Pieces } from "../gradual.ts";
 import { servedServiceOf } from "../labels.ts";
 import type { Manifest } from "../types.ts";
 import { claimsOf } from "./claims.ts";
@@ -47,32 +48,36 @@ export function onlyText({ inputs }: Sources): Buffer | undefined {
   return first !== undefined && others.length === 0 && "bytes" in first ? first.bytes : undefined;
 }
 
+/** As many as are looked at in a few thousandths of a second. */
+const ITEMS_PER_PIECE = 512;
+
 /**
  * The index of one List in JSON; undefined for any other text, and for one whose Services may be served by anything
  * but EndpointSlices.
  * @param manifests all that was accepted of this text
  */
-export function indexOf(bytes: Buffer, manifests: readonly Manifest[]): ItemIndex | undefined {
-  const ranges = itemRanges(bytes);
-  const [first, last] = [ranges?.[0], ranges?.at(-1)];
-  if (ranges === undefined || first === undefined || last === undefined) return undefined;
-  if (first.start + bytes.length - last.end > LONGEST_HEAD) return undefined;
-  const [head, tail] = [bytes.toString("utf8", 0, first.start), bytes.toString("utf8", last.end)];
-  if (!isEmptyList(head + tail)) return undefined;
+export function* indexing(bytes: Buffer, manifests: readonly Manifest[]): Pieces<ItemIndex | undefined> {
   const known = new Map<number, Who>();
   for (const manifest of manifests) {
     const who = whoIs(manifest);
     if (who === undefined || manifest.source.item === undefined || manifest.source.document !== 0) return undefined;
     known.set(manifest.source.item, who);
+    if (known.size % ITEMS_PER_PIECE === 0) yield;
   }
-  const items = ranges.map(
-    (range, item): IndexedItem => ({
-      length: range.end - range.start,
-      hash: hashOf(bytes, range),
-      who: known.get(item) ?? { kind: "other" },
-    }),
-  );
-  return { head, tail, items };
+  const items: IndexedItem[] = [];
+  const ranges = itemRanges(bytes);
+  let [start, end] = [0, 0];
+  let range = ranges.next();
+  for (; range.done !== true; range = ranges.next()) {
+    if (items.length === 0) start = range.value.start;
+    end = range.value.end;
+    const who = known.get(items.length) ?? { kind: "other" };
+    items.push({ length: end - range.value.start, hash: hashOf(bytes, range.value), who });
+    if (items.length % ITEMS_PER_PIECE === 0) yield;
+  }
+  if (!range.value || items.length === 0 || start + bytes.length - end > LONGEST_HEAD) return undefined;
+  const [head, tail] = [bytes.toString("utf8", 0, start), bytes.toString("utf8", end)];
+  return isEmptyList(head + tail) ? { head, tail, items } : undefined;
 }
 
 /** Whether a List without its items is one object, and nothing beside it. */

@@ -4,8 +4,9 @@ import { readTableRecord, type TablePatch, type TableRecord } from "../apply/rec
 import { nftables } from "../backends/nftables/index.ts";
 import { isInPart, ownedBy, readPart, withServices } from "../backends/nftables/part.ts";
 import { diff } from "../diff.ts";
+import type { Pieces } from "../gradual.ts";
 import { type AcceptedPart, acceptedPart, type ChangedPart, changedPart } from "../input/changedPart.ts";
-import { type ItemIndex, indexOf, onlyText } from "../input/items.ts";
+import { type ItemIndex, indexing, onlyText } from "../input/items.ts";
 import { joinAddress } from "../ip.ts";
 import { type Decision, decide, type FamilyPlan, type Input, judge, type Sources } from "../pipeline.ts";
 import { familiesOf, type Settings } from "../settings/settings.ts";
@@ -42,12 +43,12 @@ export interface FewChanges {
 }
 
 /** The index of an input of which everything was accepted, if the short way can be gone from there. */
-export function indexFor(sources: Sources, input: Input, completed: Completed): ItemIndex | undefined {
+export function* indexFor(sources: Sources, input: Input, completed: Completed): Pieces<ItemIndex | undefined> {
   const bytes = onlyText(sources);
   // Who has an address that two claim depends on both.
   const isShared = input.diagnostics.some(({ code }) => code === "address-shared");
   if (bytes === undefined || isShared || completed.assignments.length + completed.fromPods > 0) return undefined;
-  return indexOf(bytes, input.manifests);
+  return yield* indexing(bytes, input.manifests);
 }
 
 /** Whether it is worth trying. */

@@ -1,4 +1,4 @@
-import type { Change, Family, Line, Origin, ServicePortName, TableObject } from "../types.ts";
+import type { Change, Element, Family, Line, Origin, ServicePortName, TableObject } from "../types.ts";
 import { placeOf } from "./diagnostics.ts";
 import { count, harmless, oneLine, type Style } from "./style.ts";
 
@@ -133,14 +133,16 @@ export interface ChangeCounts {
 export function countChanges(changes: readonly Change[]): ChangeCounts {
   const services = new Set<string>();
   const counts = { created: 0, deleted: 0, altered: 0, linesAdded: 0, linesRemoved: 0 };
-  for (const { before, after, added, removed } of changes) {
+  for (const change of changes) {
+    const { before, after, removed } = change;
     if (before === undefined) counts.created += 1;
     else if (after === undefined) counts.deleted += 1;
     else counts.altered += 1;
-    counts.linesAdded += added.length;
+    const come = comingOf(change);
+    counts.linesAdded += "size" in come ? come.size : come.length;
     counts.linesRemoved += removed.length;
     let last: Origin | undefined;
-    for (const { origin } of added) {
+    for (const { origin } of come.values()) {
       // Lines of one Service stand together.
       if (origin === undefined || origin === last) continue;
       last = origin;
@@ -148,6 +150,12 @@ export function countChanges(changes: readonly Change[]): ChangeCounts {
     }
   }
   return { services: services.size, ...counts };
+}
+
+/** Lines that come, or the elements that they would be made from. */
+function comingOf(change: Change): readonly Line[] | ReadonlyMap<string, Element> {
+  const { before, after } = change;
+  return before === undefined && after !== undefined && "elements" in after ? after.elements : change.added;
 }
 
 /** "2 Services, 3 objects created, 1 changed, 0 deleted, +12 -4 lines" */

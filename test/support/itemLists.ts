@@ -1,6 +1,7 @@
 import { expect } from "vitest";
+import { finished } from "../../src/gradual.ts";
 import { acceptedPart, changedPart } from "../../src/input/changedPart.ts";
-import { type ItemIndex, indexOf } from "../../src/input/items.ts";
+import { type ItemIndex, indexing } from "../../src/input/items.ts";
 import { loadSources } from "../../src/input/load.ts";
 import { validate } from "../../src/input/validate.ts";
 
@@ -59,7 +60,7 @@ export function manifestsOf(text: string | Buffer) {
 
 /** As the program makes it: from a text that was accepted. */
 export function indexed(text: string | Buffer): ItemIndex | undefined {
-  return indexOf(Buffer.from(text), manifestsOf(text));
+  return finished(indexing(Buffer.from(text), manifestsOf(text)));
 }
 
 export function change(before: string, after: string | Buffer, limit = 20) {

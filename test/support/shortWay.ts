@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { nftables } from "../../src/backends/nftables/index.ts";
 import { diff } from "../../src/diff.ts";
+import { finished } from "../../src/gradual.ts";
 import { footprintOf, noteAsLeft, type RulesOrigin } from "../../src/pipeline/asLeft.ts";
 import { indexFor, noteFewAccepted, noteFewChanges, planFewChanges } from "../../src/pipeline/fewChanges.ts";
 import type { ThisNode } from "../../src/pipeline/node.ts";
@@ -123,7 +124,8 @@ export async function longWay(items: readonly Item[]): Promise<void> {
   const sources = await sourcesOf(textOf(items));
   const { completed, plans } = await planLong(sources);
   expect(await carryOut(plans, nftables, node.kernel)).not.toHaveProperty("kind", "refused");
-  const made = { origin: ORIGIN, inputHash: sources.hash, index: indexFor(sources, completed.input, completed) };
+  const index = finished(indexFor(sources, completed.input, completed));
+  const made = { origin: ORIGIN, inputHash: sources.hash, index };
   await noteAsLeft(() => made, plans, settings);
 }
 

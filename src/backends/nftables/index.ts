@@ -1,3 +1,4 @@
+import { finished } from "../../gradual.ts";
 import type {
   Backend,
   Change,
@@ -61,8 +62,16 @@ function replacement(family: Family, wanted: readonly Table[], held: readonly Ta
 function replacementStep(family: Family, tables: readonly Table[]): TransactionStep {
   const script = new Script();
   writeRemoval(script, tableOf(family));
-  for (const table of tables) writeTable(script, table);
+  for (const table of tables) finished(writeTable(script, table));
   return { text: script.text(), origins: script.origins };
+}
+
+function* written(tables: readonly Table[]): Generator<string, undefined> {
+  const script = new Script();
+  for (const table of tables) {
+    for (const _ of writeTable(script, table)) yield script.take();
+  }
+  yield script.take();
 }
 
 /** Declarations and hooks cannot be changed while rules use them. */
@@ -101,6 +110,7 @@ export const nftables = {
   settle,
   mustReplace,
   replacement,
+  written,
   isWrittenByPackets,
   stamp,
 } as const satisfies Backend;

@@ -1,3 +1,4 @@
+import type { Pieces } from "../../gradual.ts";
 import type { Family, Origin, Table, TableObject } from "../../types.ts";
 import { TABLE } from "./names.ts";
 import { wordsOf } from "./words.ts";
@@ -38,10 +39,18 @@ export class Script {
   text(): string {
     return this.isEmpty ? "" : `${this.#lines.join("\n")}\n`;
   }
+
+  /** The text of what was added since it was last taken. */
+  take(): string {
+    const text = this.text();
+    this.#lines.length = 0;
+    this.origins.length = 0;
+    return text;
+  }
 }
 
 /** A whole table in the form in which `nft list table` prints it: what is read, compared and loaded by hand. */
-export function writeTable(script: Script, table: Table): void {
+export function* writeTable(script: Script, table: Table): Pieces<void> {
   script.add(`table ${tableOf(table.family)} {`);
   script.add(`\tcomment "${TABLE_COMMENT}"`);
   let isFirst = true;
@@ -51,14 +60,17 @@ export function writeTable(script: Script, table: Table): void {
     isFirst = false;
     // An object of a kind that is not ours has its kind in its name.
     script.add(`\t${object.name.includes(" ") ? "" : `${object.kind} `}${object.name} {`);
-    if (isElements(object)) writeElements(script, object);
+    if (isElements(object)) yield* writeElements(script, object);
     else writeChain(script, object);
     script.add("\t}");
   }
   script.add("}");
 }
 
-function writeElements(script: Script, { declaration, comment, elements }: ElementObject): void {
+/** As many as are written in a few thousandths of a second. */
+const ELEMENTS_PER_PIECE = 4096;
+
+function* writeElements(script: Script, { declaration, comment, elements }: ElementObject): Pieces<void> {
   for (const part of declaration.split("; ")) script.add(`\t\t${part}`);
   if (comment !== undefined) script.add(`\t\tcomment "${comment}"`);
   let left = elements.size;
@@ -66,6 +78,7 @@ function writeElements(script: Script, { declaration, comment, elements }: Eleme
   for (const element of elements.values()) {
     script.add(`${head}${elementText(element)}${--left === 0 ? " }" : ","}`, element.origin);
     head = "\t\t\t     ";
+    if (left % ELEMENTS_PER_PIECE === 0) yield;
   }
 }
 

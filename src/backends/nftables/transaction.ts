@@ -1,4 +1,4 @@
-import { reversed } from "../../change.ts";
+import { elementLine, reversed } from "../../change.ts";
 import type { Change, Family, Line, TableObject, Transaction, TransactionStep } from "../../types.ts";
 import { isEndpointsMap, TABLE } from "./names.ts";
 import { STAMP, UNFINISHED } from "./stamp.ts";
@@ -26,7 +26,12 @@ function stepsOf(family: Family, changes: readonly Change[]): readonly Transacti
   if (changes.length === 0) return [];
   const table = tableOf(family);
   const wholeTable = changes[0]?.wholeTable;
-  if (wholeTable === "comes") return creation(table, changes);
+  if (wholeTable === "comes") {
+    return creation(
+      table,
+      changes.flatMap(({ after }) => after ?? []),
+    );
+  }
   if (wholeTable === "goes") return [{ text: `delete table ${table}\n`, origins: [undefined] }];
   const steps: TransactionStep[] = [];
   const push = (write: (script: Script) => void) => {
@@ -61,18 +66,17 @@ const MANY_ENDPOINTS = 50_000;
  * The whole table, whatever stood there. Where endpoints are many they come in steps of their own, before there is a
  * chain from which a packet could reach them.
  */
-function creation(table: string, changes: readonly Change[]): readonly TransactionStep[] {
-  const objects = changes.flatMap(({ after }) => (after === undefined ? [] : [after]));
-  const early = endpointsInAdvance(changes);
+function creation(table: string, objects: readonly TableObject[]): readonly TransactionStep[] {
+  const early = endpointsInAdvance(objects);
   const isInSteps = early.length > 0;
   const last = writtenLater({ isDependent: isInSteps }, (script) => {
     if (isInSteps) script.add(`delete ${unfinishedMark(table)}`);
     else writeBeginning(script, table, objects);
     declareChains(script, table, objects);
     for (const object of objects) if (object.kind === "chain") appendRules(script, table, object);
-    for (const { name, added, after } of changes) {
+    for (const { name, elements } of objects.filter(isElements)) {
       const isThere = isInSteps && isEndpointsMap(name);
-      if (after !== undefined && isElements(after) && !isThere) writeElements(script, "add", table, name, added);
+      if (!isThere) writeElements(script, "add", table, name, [...elements.values()].map(elementLine));
     }
   });
   if (!isInSteps) return [last];
@@ -95,19 +99,31 @@ interface Portion {
 }
 
 /** Endpoints in portions of one step each; none where all of them fit into the last step. */
-function endpointsInAdvance(changes: readonly Change[]): readonly Portion[] {
-  const sizes = changes.map((change): [change: Change, size: number] => {
-    const { name, after } = change;
-    return [change, after !== undefined && isElements(after) && isEndpointsMap(name) ? after.elements.size : 0];
+function endpointsInAdvance(objects: readonly TableObject[]): readonly Portion[] {
+  const lists = objects.filter(isElements).filter(({ name }) => isEndpointsMap(name));
+  if (lists.reduce((sum, { elements }) => sum + elements.size, 0) <= MANY_ENDPOINTS) return [];
+  return lists.flatMap(({ name, elements }) => {
+    const portionAt = inPortions(elements.values(), ENDPOINTS_PER_STEP);
+    const count = Math.ceil(elements.size / ENDPOINTS_PER_STEP);
+    return Array.from({ length: count }, (_, index) => ({ name, endpoints: () => portionAt(index).map(elementLine) }));
   });
-  if (sizes.reduce((sum, [, size]) => sum + size, 0) <= MANY_ENDPOINTS) return [];
-  return sizes.flatMap(([change, size]) => {
-    const portions: Portion[] = [];
-    for (let from = 0; from < size; from += ENDPOINTS_PER_STEP) {
-      portions.push({ name: change.name, endpoints: () => change.added.slice(from, from + ENDPOINTS_PER_STEP) });
+}
+
+/** Portions of this size by number, each read when it is asked for, with those before it. */
+function inPortions<T>(all: Iterator<T>, size: number): (index: number) => readonly T[] {
+  const portions: T[][] = [];
+  return (index) => {
+    while (portions.length <= index) {
+      const portion: T[] = [];
+      while (portion.length < size) {
+        const { done, value } = all.next();
+        if (done === true) break;
+        portion.push(value);
+      }
+      portions.push(portion);
     }
-    return portions;
-  });
+    return portions[index] ?? [];
+  };
 }
 
 type Standing = Pick<TransactionStep, "isDependent" | "isUnordered">;

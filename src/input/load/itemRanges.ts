@@ -10,17 +10,16 @@ export interface Range {
 /** Bytes before the first item. */
 export const LONGEST_HEAD = 65_536;
 
-/** The items of the one List that this text is; undefined if it is anything else. */
-export function itemRanges(bytes: Buffer): readonly Range[] | undefined {
+/** The items of the one List that this text is, one after the other; returns whether it is nothing else. */
+export function* itemRanges(bytes: Buffer): Generator<Range, boolean> {
   const open = startOfItems(bytes);
-  if (open === undefined) return undefined;
-  const ranges: Range[] = [];
+  if (open === undefined) return false;
   for (let start = afterSpace(bytes, open + 1); ; ) {
     const end = endOfObject(bytes, start);
-    if (end < 0) return undefined;
-    ranges.push({ start, end });
+    if (end < 0) return false;
+    yield { start, end };
     const next = startBehindComma(bytes, end);
-    if (next === undefined) return bytes[afterSpace(bytes, end)] === CLOSE_BRACKET ? ranges : undefined;
+    if (next === undefined) return bytes[afterSpace(bytes, end)] === CLOSE_BRACKET;
     start = next;
   }
 }

@@ -1,6 +1,6 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLocker, createRunner } from "../../../src/apply/exec.ts";
 import { lock } from "../../../src/apply/lock.ts";
@@ -36,6 +36,19 @@ describe("createRunner", () => {
     expect(done).toBeGreaterThan(1);
     await run({ program: "sleep", args: ["0.1"] });
     expect(pieces).toBe(done);
+  });
+
+  it("lets the program end where the other work fails", async () => {
+    const file = join(await mkdtemp(join(tmpdir(), "svctables-exec-")), "ended");
+    const script = `setTimeout(() => require("node:fs").writeFileSync(${JSON.stringify(file)}, "yes"), 200)`;
+    const failing = () => {
+      throw new Error("no room");
+    };
+    await expect(run({ program: process.execPath, args: ["-e", script], meanwhile: failing })).rejects.toThrow(
+      "no room",
+    );
+    expect(await readFile(file, "utf8")).toBe("yes");
+    await rm(dirname(file), { recursive: true });
   });
 
   it("passes arguments without a shell", async () => {

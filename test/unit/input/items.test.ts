@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { finished } from "../../../src/gradual.ts";
 import { changedPart } from "../../../src/input/changedPart.ts";
-import { type ItemIndex, indexOf } from "../../../src/input/items.ts";
+import { type ItemIndex, indexing } from "../../../src/input/items.ts";
 import { FOREIGN, ITEMS, indexed, listOf, serviceItem, sliceItem, withItem } from "../../support/itemLists.ts";
 
 /** Which texts have an index, and what it holds. */
@@ -82,6 +83,6 @@ describe("what may have an index", () => {
     ["a word without quotes", '{"data":x}'],
   ])("not YAML with %s", (_, item) => {
     const text = `{"apiVersion":"v1","kind":"List","items":[${item},${JSON.stringify(ITEMS[0])}]}`;
-    expect(indexOf(Buffer.from(text), [])).toBeUndefined();
+    expect(finished(indexing(Buffer.from(text), []))).toBeUndefined();
   });
 });
