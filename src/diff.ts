@@ -36,22 +36,13 @@ function diffTable(
 ): void {
   const wholeTable = held.size === 0 ? "comes" : wanted.size === 0 ? "goes" : undefined;
   const add = (name: string, found: Difference | undefined) => {
-    if (found === undefined) return;
-    const { before, after, removed } = found;
-    changes.push({
-      family,
-      table,
-      name,
-      before,
-      after,
-      removed,
-      get added() {
-        return found.added;
-      },
-      wholeTable,
-    });
+    if (found !== undefined) changes.push({ family, table, name, ...found, wholeTable });
   };
-  for (const [name, after] of wanted) add(name, differenceOf(comparable, held.get(name), after));
+  for (const [name, after] of wanted) {
+    const before = held.get(name);
+    if (before !== undefined || !isElements(after)) add(name, differenceOf(comparable, before, after));
+    else changes.push(arrivalOf({ family, table, name, before, wholeTable }, after));
+  }
   for (const [name, before] of held) {
     if (!wanted.has(name)) add(name, removalOf(before));
   }
@@ -64,18 +55,21 @@ function differenceOf(
   before: TableObject | undefined,
   after: TableObject,
 ): Difference | undefined {
-  if (before === undefined) return arrivalOf(after);
+  if (before === undefined) return { before, after, removed: [], added: linesOf(after) };
   if (before.kind === "chain" && after.kind === "chain") return chainDifference(comparable, before, after);
   if (before.kind === "sharedChain" && after.kind === "sharedChain") return sharedDifference(before, after);
   if (before.kind === after.kind && isElements(before) && isElements(after)) return elementDifference(before, after);
   return { before, after, removed: linesOf(before), added: linesOf(after) };
 }
 
-/** An object that comes. Its lines may be hundreds of thousands, and are made when they are asked for. */
-function arrivalOf(after: TableObject): Difference {
+/** A set or map that comes. Its elements may be hundreds of thousands, and are lines only for who asks. */
+function arrivalOf(
+  of: Pick<Change, "family" | "table" | "name" | "before" | "wholeTable">,
+  after: ElementObject,
+): Change {
   let added: readonly Line[] | undefined;
   return {
-    before: undefined,
+    ...of,
     after,
     removed: [],
     get added() {
