@@ -188,12 +188,13 @@ async function runSteps(
   const writeNext = (): boolean => unwritten.next().value?.text !== undefined;
   let failure: Refusal | undefined;
   const take = async (step: TransactionStep): Promise<void> => {
-    const command = { ...commands.apply(step), meanwhile: () => writeNext() || meanwhile() };
-    const refusal = await run(command).then(
-      (result) => (result.exitCode === 0 ? undefined : refusalOf(command.program, result, step, commands)),
-      refusalOfError,
-    );
-    failure ??= refusal;
+    try {
+      const command = commands.apply(step);
+      const result = await run({ ...command, meanwhile: () => writeNext() || meanwhile() });
+      if (result.exitCode !== 0) failure ??= refusalOf(command.program, result, step, commands);
+    } catch (error) {
+      failure ??= refusalOfError(error);
+    }
   };
   for (const row of rowsOf(steps)) {
     const waiting = row.values();

@@ -193,6 +193,27 @@ describe("apply", () => {
       expect(result).toMatchObject({ kind: "refused", rolledBack: true, reason: expect.stringContaining("no room") });
       expect(log).toEqual(["before", "before ended", "one", "two", "two ended", "listed"]);
     });
+
+    it("where one of those at once cannot be written, lets the other end and puts back", async () => {
+      const log: string[] = [];
+      const run = async (command: Command) => {
+        log.push(command.input ?? "listed");
+        await setImmediate();
+        if (command.input !== undefined) log.push(`${command.input} ended`);
+        return done;
+      };
+      const unwritable: TransactionStep = {
+        origins: [],
+        isUnordered: true,
+        get text(): string {
+          throw new Error("no room");
+        },
+      };
+      const steps = rows.map((step) => (step.text === "two" ? unwritable : step));
+      const result = await apply([planOf(steps)], { run, backend: nftables, diff });
+      expect(result).toMatchObject({ kind: "refused", rolledBack: true, reason: "no room" });
+      expect(log).toEqual(["before", "before ended", "one", "one ended", "listed"]);
+    });
   });
 
   it("refused without a line: the message of the tool is all that is known", async () => {
