@@ -2,8 +2,8 @@
 export interface Io {
   /** The result; a pipe may be at the other end. */
   out(text: string): void;
-  /** Everything about the result; not printed with --quiet, unless it is an error. */
-  note(text: string): void;
+  /** Everything about the result; with --quiet not printed, nor made, unless it is an error. */
+  note(text: string | (() => string)): void;
   error(text: string): void;
   readonly version: string;
   readonly color: boolean;
@@ -26,7 +26,7 @@ export function standardIo({ quiet, version }: IoOptions): Io {
   return {
     out: (text) => void stdout.write(text),
     note: (text) => {
-      if (!quiet) stderr.write(text);
+      if (!quiet) stderr.write(typeof text === "string" ? text : text());
     },
     error: (text) => void stderr.write(text),
     version,

@@ -259,7 +259,7 @@ async function tidyUp(
   if (result.kind === "applied" && isSet(flags, "verbose")) {
     io.note(`${changesText(result.changes, styleFor(io.color))}\n`);
   }
-  if (result.kind === "applied") io.note(`synced ${scopeText(plans, settings)}: ${countsText(result.changes)}\n`);
+  if (result.kind === "applied") io.note(() => `synced ${scopeText(plans, settings)}: ${countsText(result.changes)}\n`);
   else if (io.errorIsTTY || isSet(flags, "verbose")) io.note(`in sync: ${scopeText(plans, settings)}\n`);
   return ExitCode.done;
 }

@@ -144,7 +144,8 @@ function emptyInput(input: InputFile): Diagnostic {
 
 /** Whether `__proto__` may be written somewhere in the text, escapes included. */
 function mayHoldProto(bytes: Buffer): boolean {
-  return ["__proto__", "\\u005", "\\x5", "\\U0000005"].some((text) => bytes.includes(text));
+  if (bytes.includes("__proto__")) return true;
+  return bytes.includes("\\") && ["\\u005", "\\x5", "\\U0000005"].some((text) => bytes.includes(text));
 }
 
 /** Documents that are no objects, or that try to reach an object's prototype, are taken out and reported. */
