@@ -1,9 +1,14 @@
 import type { Change, Element, Line } from "./types.ts";
 
+/** An element as nft writes it: `key : value`, or `key` in a set. */
+export function elementText({ key, value }: Element): string {
+  return value === "" ? key : `${key} : ${value}`;
+}
+
 /** An element as a line of its own. */
-export function elementLine({ key, value, origin }: Element): Line {
-  const text = value === "" ? key : `${key} : ${value}`;
-  return origin === undefined ? { text } : { text, origin };
+export function elementLine(element: Element): Line {
+  const text = elementText(element);
+  return element.origin === undefined ? { text } : { text, origin: element.origin };
 }
 
 /** The change that takes this one back: what undo texts are written from. */

@@ -323,5 +323,27 @@ describe.each(nftPrograms())("$title", ({ path }) => {
       expect(made.origins[line - 1]?.servicePort.text).toBe("ns/lb");
       expect(node.changesTo(before).length).toBeGreaterThan(0);
     });
+
+    test.each([1, 63, 127])("of the longest command with the longest elements, line %i is blamed", (at) => {
+      const long = (letter: string, index: number) => `${letter.repeat(59)}${1000 + index}`;
+      const many = Array.from({ length: 128 }, (_, index): readonly Manifest[] => {
+        const name = `${long("n", 0)}/${long("s", index)}`;
+        const ports = [{ name: long("p", index), port: 80 }];
+        return [
+          service(name, { clusterIP: `172.30.1.${index}`, ...STICKY, ports }),
+          slice(name, ["10.180.1.4"], { ports: [{ name: long("p", index), protocol: "TCP", port: 80 }] }),
+        ];
+      });
+      const [made] = nftables.transaction(family, diff(nftables, [], wantedFor(many.flat(), family))).steps;
+      const lines = made?.text.split("\n") ?? [];
+      const first = lines.findIndex((line) => line.startsWith(`add element ${table.join(" ")} service-ips { `));
+      expect(lines[first + 127]).toMatch(/ : goto \S{100,} }$/);
+      const address = (line: number) =>
+        / ?(\S+) \. tcp \. 80 comment "\S{100,}"/.exec(lines[line] ?? "")?.[1] ?? "none";
+      lines[first + at] = (lines[first + at] ?? "").replace(address(first + at), address(first + at - 1));
+      const { exitCode, stderr } = node.feed({ text: lines.join("\n"), origins: [] });
+      expect(exitCode).not.toBe(0);
+      expect(nftables.commands(family, path).failedLine(stderr)).toBe(first + at + 1);
+    });
   });
 });

@@ -1,7 +1,7 @@
 import type { Element, Origin } from "../../types.ts";
 
 /** Endpoints that stand under an address with consecutive indices. */
-interface EndpointList {
+interface IndexedEndpoints {
   /** What all their keys begin with. */
   readonly prefix: string;
   /** The index of the first. */
@@ -16,11 +16,11 @@ interface EndpointList {
  */
 export class EndpointElements implements ReadonlyMap<string, Element> {
   size = 0;
-  readonly #lists: EndpointList[] = [];
+  readonly #lists: IndexedEndpoints[] = [];
   #byKey: ReadonlyMap<string, Element> | undefined;
 
   /** @param list under keys that are not taken */
-  add(list: EndpointList): void {
+  add(list: IndexedEndpoints): void {
     this.#lists.push(list);
     this.size += list.values.length;
     this.#byKey = undefined;

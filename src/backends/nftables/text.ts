@@ -1,3 +1,4 @@
+import { elementText } from "../../change.ts";
 import type { Pieces } from "../../gradual.ts";
 import type { Family, Origin, Table, TableObject } from "../../types.ts";
 import { TABLE } from "./names.ts";
@@ -15,11 +16,6 @@ export function tableOf(family: Family): string {
 
 export function isElements(object: TableObject): object is ElementObject {
   return object.kind === "set" || object.kind === "map";
-}
-
-/** An element as nft writes it: `key : value`, or `key` in a set. */
-export function elementText({ key, value }: { readonly key: string; readonly value: string }): string {
-  return value === "" ? key : `${key} : ${value}`;
 }
 
 /** Text for nft under construction, with who caused each line. */
